@@ -1,0 +1,144 @@
+// PageArena: one shared, sparse, growing region that holds every page, and the allocator of runs in it.
+//
+//   reserve (PROT_NONE, aligned to 2 MiB by hand)
+//   +--------------------------------------------------------------------------+
+//   | slab 0 | slab 1 | slab 2 | ...            holes of the file               |
+//   +--------------------------------------------------------------------------+
+//     64 KiB each. Cell n lies at base + 16 n. Slab 0 is never used: cell 0 means null.
+//
+// Life of a slab, with the function that moves it:
+//
+//   hole --Grow--> backed --Allocate--> used (one size class, bump index, list of free runs) --Free of the last run--> backed
+//     ^               |
+//     +---- Trim -----+     backed = the kernel has given the memory (fallocate) and it has been touched (populated)
+//
+// A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit is SIGBUS.
+// A2 A slab holds runs of one class only and leaves it at once when the last run is freed.
+// A3 Reserve(n) makes sure that n bytes in runs of any classes can be allocated without failing; a write command calls it
+//    before it changes anything. Allocate after a sufficient Reserve cannot fail.
+// A4 Counters are exact: bytes_allocated() is the sum of RunBytes over all runs handed out.
+// A5 Everything that grows with the data is in shared mappings: pages in the arena file, slab tables and access clocks in a
+//    second memfd. fork() copies no page table of either. A child may only read.
+//
+// Access clocks (V7): two bytes for each 32 bytes of arena in an unversioned side table: reading a key stamps the clock and changes no page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "storage/base/result.h"
+#include "storage/memory/page.h"
+#include "storage/memory/size_class.h"
+
+namespace verso::storage {
+
+struct ArenaOptions {
+  size_t bytes_max = size_t{1} << 40;      // address space reserved; rounded to 2 MiB
+  std::string directory;                   // arena-dir: a tmpfs (huge=advise); empty: memfd
+  size_t reserve_bytes = 16 << 20;         // backed slabs kept ready by Tick()
+  size_t reserve_bytes_pinned = 64 << 20;  // the same while something is pinned: copies are coming
+};
+
+struct ArenaStats {
+  size_t bytes_allocated = 0;  // in runs handed out (A4)
+  size_t bytes_used_slabs = 0;
+  size_t bytes_backed = 0;     // used slabs + ready ones: what the kernel has given
+  size_t bytes_ready = 0;
+  size_t bytes_huge = 0;       // of them in huge pages, as smaps tells
+  uint64_t slabs_grown = 0;
+  uint64_t slabs_trimmed = 0;
+};
+
+// One slab as the space map sees it (persistence) and as a restart puts it back.
+struct SlabImage {
+  uint64_t slab;
+  int size_class;
+  const uint64_t* occupied;  // ClassRuns(size_class) bits
+};
+
+class PageArena {
+ public:
+  static Result<PageArena*> Create(const ArenaOptions& options);  // owned by the caller: delete
+  ~PageArena();
+  PageArena(const PageArena&) = delete;
+  PageArena& operator=(const PageArena&) = delete;
+
+  // ---- access. The one door to a page's bytes: an on-demand restart hooks in here.
+  const char* Resolve(const Ref& ref) const { return base_ + ref.cell() * kCellBytes; }
+  // Requires: the page may be changed in place (V3); structures get it from Line::Writable.
+  char* ResolveMutable(const Ref& ref) { return base_ + ref.cell() * kCellBytes; }
+  void Prefetch(const Ref& ref, size_t offset = 0) const {
+    __builtin_prefetch(base_ + ref.cell() * kCellBytes + offset);
+  }
+
+  // ---- runs
+  // Requires: a Reserve that covers it. The bytes are not zeroed.
+  Cell Allocate(size_t bytes);
+  void Free(Cell cell, size_t bytes);
+  // Fails (false, nothing changed): the kernel gives no more, or bytes_max is reached.
+  bool Reserve(size_t bytes) { return ready_slabs_ >= SlabsFor(bytes) || ReserveSlow(bytes); }
+  // Off the request path: keeps the reserve of backed slabs full, one piece of at most 256 KiB a call. True: call again soon.
+  bool Tick(bool pinned);
+  // Gives ready slabs beyond the reserve back to the kernel, at most `slabs` of them. Returns how many.
+  size_t Trim(size_t slabs, bool pinned);
+
+  // ---- access clocks: `slot` is the entry's index in a leaf of `bytes`; slots beyond bytes / 32 share.
+  uint16_t* Clock(const Ref& leaf, size_t slot) {
+    return clocks_ + (leaf.cell() * kCellBytes + slot % (leaf.size() / 32) * 32) / 32;
+  }
+
+  // ---- restart: mark runs as allocated before their bytes are written. Requires: a fresh arena.
+  Status Restore(const SlabImage& image);
+  // Ends a restart: lists and counters are made from what Restore has marked.
+  void RestoreDone();
+  bool IsAllocated(Cell cell) const;  // audit
+
+  ArenaStats stats() const;
+  size_t bytes_allocated() const { return bytes_allocated_; }
+  // Highest slab ever used + 1: the part of the address space worth walking.
+  uint64_t slabs_end() const { return slabs_end_; }
+  const char* base() const { return base_; }
+  int fd() const { return fd_; }
+  // In a forked child: from here on only reading (invariant of the fork function).
+  Status ProtectForChild();
+
+ private:
+  friend class ArenaAudit;
+  struct Slab;  // page_arena.cpp
+
+  PageArena() = default;
+  static size_t SlabsFor(size_t bytes) { return bytes / (kSlabBytes - kSlabBytes / 8) + kSizeClasses + 1; }
+  Status Map(const ArenaOptions& options);
+  bool ReserveSlow(size_t bytes);
+  bool GrowOne();
+  uint64_t TakeReadySlab(int size_class);
+  void ReleaseSlab(uint64_t slab);
+  void ListPush(int list, uint64_t slab);
+  void ListRemove(int list, uint64_t slab);
+
+  char* base_ = nullptr;
+  int fd_ = -1;
+  uint64_t slabs_max_ = 0;
+  Slab* slabs_ = nullptr;       // side memfd, one per slab of the address space
+  uint16_t* clocks_ = nullptr;  // side memfd
+  size_t side_bytes_ = 0;
+  char* side_base_ = nullptr;
+  size_t reserve_slabs_ = 0;
+  size_t reserve_slabs_pinned_ = 0;
+
+  size_t ready_slabs_ = 0;
+  uint64_t slabs_end_ = 1;
+  size_t bytes_allocated_ = 0;
+  uint64_t slabs_grown_ = 0;
+  uint64_t slabs_trimmed_ = 0;
+  size_t used_slabs_ = 0;
+  struct ClassState {
+    uint64_t current = 0;     // slab runs are taken from; 0: none
+    uint64_t free_runs = 0;   // in the slabs of the two lists below and in current
+    uint64_t used_slabs = 0;
+  } classes_[kSizeClasses];
+  uint64_t list_heads_[2 * kSizeClasses + 2] = {};
+};
+
+}  // namespace verso::storage
