@@ -1,0 +1,53 @@
+// Continuation: the rest of a long read, run in slices between turns on a version pinned for it
+// (DESIGN 9).
+//
+// A handler that would hold the loop, or whose reply is above kReplyBytesAtOnce, writes nothing and
+// returns context.Yield(std::make_unique<MyContinuation>(copies of its arguments)). The server pins
+// the head, and calls Run() once a turn, on a view of the pinned version, until it returns true.
+// Meanwhile the connection parses no further input; while the client does not read its replies
+// Run() is not called (back-pressure). A disconnect, CLIENT KILL or 60 s without progress ends it:
+// the object is destroyed and the pin dropped. RESP puts lengths first: count in a first pass,
+// produce in a second; the view is the same.
+//
+// C1 Arguments of the command are gone when Run() is called: keep copies.
+// C2 Run() returns soon after slice.Spent() says so, remembering where it was.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace verso::storage {
+class ReadView;
+}
+
+namespace verso::server {
+
+class ReplyWriter;
+
+// Replies longer than this are produced by a continuation.
+inline constexpr size_t kReplyBytesAtOnce = 64 * 1024;
+
+class Slice {
+ public:
+  Slice(ReplyWriter* reply, uint64_t deadline_us, size_t output_bytes_max)
+      : reply_(reply), deadline_us_(deadline_us), output_bytes_max_(output_bytes_max) {}
+
+  ReplyWriter& reply() { return *reply_; }
+  // True when this slice has used its time or filled the client's output. Reads the clock every
+  // 16th call only.
+  bool Spent();
+
+ private:
+  ReplyWriter* reply_;
+  uint64_t deadline_us_;
+  size_t output_bytes_max_;
+  uint32_t calls_ = 0;
+};
+
+class Continuation {
+ public:
+  virtual ~Continuation() = default;
+  virtual bool Run(const storage::ReadView& view, Slice& slice) = 0;  // true: finished
+};
+
+}  // namespace verso::server
