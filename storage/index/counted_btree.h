@@ -1,19 +1,24 @@
-// Counted B+tree: an ordered index that knows how many items each subtree has, so that rank, by-index and ranges cost O(log n).
-// Items are fixed, 16 bytes, ordered by (a, b); equal items may occur several times. First use: the deadline index of a
-// database (a = deadline in ms, b = hash of the key).
+// Counted B+tree: an ordered index that knows how many items each subtree has, so that rank,
+// by-index and ranges cost O(log n). Items are fixed, 16 bytes, ordered by (a, b); equal items may
+// occur several times. First use: the deadline index of a database (a = deadline in ms, b = hash of
+// the key).
 //
-// The tree is one reference in a slot of its owner; the empty tree is the null reference. Pages: counted_btree_node.h.
+// The tree is one reference in a slot of its owner; the empty tree is the null reference. Pages:
+// counted_btree_node.h.
 //
 // B1 Items are in order within a leaf and from leaf to leaf.
-// B2 The count beside a reference is the number of items below it; an inner page's total is the sum of its counts.
-// B3 The separator of child i >= 1 is not below any item of child i - 1 and not above any of child i. That of child 0 is zero.
-// B4 All leaves are equally deep; a page other than the root has at least kTreeLeafItemsMin items or kTreeInnerChildrenMin children.
-//    An inner root has at least two.
+// B2 The count beside a reference is the number of items below it; an inner page's total is the
+//    sum of its counts.
+// B3 The separator of child i >= 1 is not below any item of child i - 1 and not above any of
+//    child i. That of child 0 is zero.
+// B4 All leaves are equally deep; a page other than the root has at least kTreeLeafItemsMin items
+//    or kTreeInnerChildrenMin children. An inner root has at least two.
 // B5 Bytes of a page behind its items or children are zero.
 //
-// Every insertion and removal changes the counts up to the root, so writers make the path writable from the root down (V3); that is a
-// compare per level when it is in place already. What turns out to change nothing (erasing an item that is not there) copies nothing.
-// Neighbours of a page that becomes too small are merged or evened out with it, into new pages.
+// Every insertion and removal changes the counts up to the root, so writers make the path writable
+// from the root down (V3); that is a compare per level when it is in place already. What turns out
+// to change nothing (erasing an item that is not there) copies nothing. Neighbours of a page that
+// becomes too small are merged or evened out with it, into new pages.
 #pragma once
 
 #include <compare>
@@ -49,7 +54,8 @@ std::optional<TreeItem> TreeByIndex(const PageArena& arena, const Ref& root, uin
 //   for (auto at = TreeCursor::From(arena, root, item); at.valid(); at.Next()) Use(at.item());
 class TreeCursor {
  public:
-  static TreeCursor From(const PageArena& arena, const Ref& root, const TreeItem& item);  // first one not below
+  static TreeCursor From(const PageArena& arena, const Ref& root,
+                         const TreeItem& item);  // first one not below
   static TreeCursor At(const PageArena& arena, const Ref& root, uint64_t index);
   static TreeCursor Begin(const PageArena& arena, const Ref& root) { return At(arena, root, 0); }
 

@@ -1,19 +1,21 @@
 // Pages of the counted B+tree (counted_btree.h): what is where, and nothing else.
 //
-//   kTreeLeaf, aux = number of items            kTreeInner, aux = height (1: the children are leaves)
-//   +--------+--------+-- - -                   +---------------------------------------------+
-//   | item 0 | item 1 | ...                     | total u64 | count u16 | zero, 6 bytes       |
-//   +--------+--------+-- - -                   +-------------+-----------+-------------------+
-//    a u64, b u64; 4 to 64 places,              | child   Ref | count u64 | separator  item   |  40 bytes
-//    in steps of 4 (64 bytes)                   +-------------+-----------+-------------------+
-//                                               | ... 5 to 50 places, in steps of 5           |
+//   kTreeLeaf, aux = number of items       kTreeInner, aux = height (1: the children are leaves)
+//   +--------+--------+-- - -              +-------------------------------------------+
+//   | item 0 | item 1 | ...                | total u64 | count u16 | zero, 6 bytes     |
+//   +--------+--------+-- - -              +-----------+-----------+-------------------+
+//    a u64, b u64; 4 to 64 places,         | child Ref | count u64 | separator, item   |  40 bytes
+//    in steps of 4 (64 bytes)              +-----------+-----------+-------------------+
+//                                          | ... 5 to 50 places, in steps of 5         |
 //
-// A leaf has no header: its count stands in the reference (aux), which changes in the parent together with the count there. The
-// height in aux lets each page be checked by itself when it comes from a disk.
+// A leaf has no header: its count stands in the reference (aux), which changes in the parent
+// together with the count there. The height in aux lets each page be checked by itself when it
+// comes from a disk.
 //
-// Fan-out: pages have the size their contents need, so half-full ones cost little memory. A random load leaves about 44 items in a leaf and
-// 34 children in a page: 10 million items = 227,000 leaves below 6,700, 196, 6 and 1 inner pages, 16.9 bytes of leaf and 1 byte
-// of inner page an item; the first touch after a pin copies 0.7 KiB of leaf and up to 2 KiB for each inner page.
+// Fan-out: pages have the size their contents need, so half-full ones cost little memory. A random
+// load leaves about 44 items in a leaf and 34 children in a page: 10 million items = 227,000 leaves
+// below 6,700, 196, 6 and 1 inner pages, about 17 bytes of leaf and 1 byte of inner page an item;
+// the first touch after a pin copies 0.7 KiB of leaf and up to 2 KiB for each inner page.
 #pragma once
 
 #include <compare>
@@ -77,7 +79,8 @@ inline constexpr size_t TreeInnerPlaces(size_t bytes) {
   return (bytes - sizeof(TreeInner)) / sizeof(TreeChild);
 }
 
-// Is this page, as it came from a disk, one that the tree can read without leaving it? Judges the page and the shape of its references.
+// Is this page, as it came from a disk, one that the tree can read without leaving it? Judges the
+// page and the shape of its references.
 bool CheckTreeLeaf(const char* page, const Ref& self);
 bool CheckTreeInner(const char* page, const Ref& self);
 

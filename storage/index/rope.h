@@ -1,31 +1,35 @@
-// Rope: one long string (above kRunBytesMax) as chunks below a radix tree, so that changing a byte of 512 MB copies one chunk.
+// Rope: one long string (above kRunBytesMax) as chunks below a radix tree, so that changing a byte
+// of 512 MB copies one chunk.
 //
-//   kRope, root                            kRopeNode, aux = level              kValue, a chunk
-//   +----------------+                     +-------+-------+-- - -             +---------------- - -
-//   | length    u64  |                     | Ref 0 | Ref 1 | ...               | bytes, headerless
-//   | levels    u8   |                     +-------+-------+-- - -             +---------------- - -
-//   | zero    7 bytes|                      up to kRopeRefsMax                  up to kRopeChunkBytes
-//   +----------------+
-//   | Ref 0 | Ref 1  | ... up to kRopeRefsMax
-//   +----------------+
+//   kRope, the root                 kRopeNode, aux = level           kValue, a chunk
+//   +------------------+            +-------+-------+-- - -          +-------------------- - -
+//   | length       u64 |            | Ref 0 | Ref 1 | ...            | bytes, no header
+//   | levels        u8 |            +-------+-------+-- - -          +-------------------- - -
+//   | zero, 7 bytes    |             up to kRopeRefsMax               up to kRopeChunkBytes
+//   +------------------+
+//   | Ref 0 | Ref 1 |  ...  up to kRopeRefsMax
+//   +------------------+
 //
-// A page of level n has children of level n - 1; chunks are level 0; the root's level is `levels`. Child i of a page of
-// level n covers the bytes from i * RopeSpan(n - 1) on, so a place is found by arithmetic alone.
+// A page of level n has children of level n - 1; chunks are level 0; the root's level is `levels`.
+// Child i of a page of level n covers the bytes from i * RopeSpan(n - 1) on, so a place is found by
+// arithmetic alone.
 //
 //   levels       reaches          pages on the way to a byte
 //   1            1 MiB            root, chunk
 //   2            128 MiB          root, node, chunk
-//   3            16 GiB           root, node, node, chunk          (512 MiB, Redis' limit, needs 3)
+//   3            16 GiB           root, node, node, chunk     (512 MiB, Redis' limit, needs 3)
 //
-// R1 What is not there reads as zero bytes: a null reference, references beyond a page's size, bytes beyond a chunk's size. So
-//    writing at 500 MB of an empty string makes four small pages.
-// R2 No chunk reaches beyond the length, and no page has references for bytes beyond it. A rope never shrinks.
-// R3 A reference to a kRopeNode carries its level in aux: each page can be checked by itself when it comes from a disk.
-// R4 A page in place grows inside its run without moving (a size class is wider than most sizes), so appending copies
-//    a chunk once per size class, not once per call.
+// R1 What is not there reads as zero bytes: a null reference, references beyond a page's size,
+//    bytes beyond a chunk's size. So writing at 500 MB of an empty string makes four pages.
+// R2 No chunk reaches beyond the length, and no page has references for bytes beyond it. A rope
+//    never shrinks.
+// R3 A reference to a kRopeNode carries its level in aux: each page can be checked by itself when
+//    it comes from a disk.
+// R4 A page in place grows inside its run without moving (a size class is wider than most sizes),
+//    so appending copies a chunk once per size class, not once per call.
 //
-// Who may call: writers as Line says (the slot lies in a writable page, and a Reserve of RopeEstimate bytes was made);
-// readers at any version. Nothing here fails.
+// Who may call: writers as Line says (the slot lies in a writable page, and a Reserve of
+// RopeEstimate bytes was made); readers at any version. Nothing here fails.
 #pragma once
 
 #include <cstdint>
@@ -61,26 +65,29 @@ inline constexpr uint64_t kRopeBytesMax = RopeSpan(kRopeLevelsMax);
 // A new rope with these bytes (any length, also 0).
 Ref RopeBuild(Line& line, ByteView bytes);
 
-// A new rope that takes over `run` (kValue, up to kRopeChunkBytes) as its first chunk: nothing is copied. The caller puts the result
-// where the run was referenced.
+// A new rope that takes over `run` (kValue, up to kRopeChunkBytes) as its first chunk: nothing is
+// copied. The caller puts the result where the run was referenced.
 Ref RopeFromRun(Line& line, const Ref& run);
 
-// Overwrites [offset, offset + bytes.size()) and extends as needed; a gap between the old end and offset reads as zeros. Empty bytes
-// change nothing. Requires: the end <= kRopeBytesMax; bytes do not lie in this rope.
+// Overwrites [offset, offset + bytes.size()) and extends as needed; a gap between the old end and
+// offset reads as zeros. Empty bytes change nothing. Requires: the end <= kRopeBytesMax; bytes do
+// not lie in this rope.
 void RopeWrite(Line& line, Ref* root_slot, uint64_t offset, ByteView bytes);
 
 // A rope with the same contents and holes that shares no page with this one (COPY, V10).
 Ref RopeCopy(Line& line, const Ref& root);
 
-// Upper bound of the arena bytes that RopeWrite of `count` bytes at `offset` allocates, whatever the rope (RopeBuild: offset 0).
+// Upper bound of the arena bytes that RopeWrite of `count` bytes at `offset` allocates, whatever
+// the rope (RopeBuild: offset 0).
 uint64_t RopeEstimate(uint64_t offset, uint64_t count);
 
 // ---- reading
 
 uint64_t RopeLength(const PageArena& arena, const Ref& root);
 
-// Calls sink(ByteView) for the pieces of [offset, offset + count), clipped to the length, in order, none empty. Pieces lie in
-// pages (valid until the next write) or, for holes, in a constant block of zeros.
+// Calls sink(ByteView) for the pieces of [offset, offset + count), clipped to the length, in order,
+// none empty. Pieces lie in pages (valid until the next write) or, for holes, in a constant block
+// of zeros.
 void RopeRead(const PageArena& arena, const Ref& root, uint64_t offset, uint64_t count,
               void* context, void (*sink)(void* context, ByteView piece));
 
@@ -92,7 +99,8 @@ void RopeForEachPiece(const PageArena& arena, const Ref& root, uint64_t offset, 
            [](void* context, ByteView piece) { (*static_cast<Plain*>(context))(piece); });
 }
 
-// The part of the rope from `offset` on that lies in one piece; empty at or beyond the end. For readers that go at their own pace.
+// The part of the rope from `offset` on that lies in one piece; empty at or beyond the end. For
+// readers that go at their own pace.
 ByteView RopePieceAt(const PageArena& arena, const Ref& root, uint64_t offset);
 
 // Below, equal or above 0, as ByteView::compare does.
@@ -101,8 +109,8 @@ bool RopeEquals(const PageArena& arena, const Ref& root, ByteView bytes);
 
 // ---- pages by themselves (walkers, loaders)
 
-// Is this page, as it came from a disk, one that the functions above can read without leaving it? Judges the page and the shape of
-// its references, not what they lead to.
+// Is this page, as it came from a disk, one that the functions above can read without leaving it?
+// Judges the page and the shape of its references, not what they lead to.
 bool CheckRope(const char* page, const Ref& self);
 bool CheckRopeNode(const char* page, const Ref& self);
 
