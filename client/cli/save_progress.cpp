@@ -1,0 +1,162 @@
+#include "client/cli/save_progress.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+namespace verso::cli {
+namespace {
+
+using client::Error;
+using client::ErrorCode;
+using client::Result;
+
+constexpr std::chrono::milliseconds kPollInterval{100};
+constexpr int kBarCells = 30;
+
+std::optional<std::string_view> Field(std::string_view info, std::string_view name) {
+  while (!info.empty()) {
+    const size_t end = std::min(info.find('\n'), info.size());
+    std::string_view line = info.substr(0, end);
+    info.remove_prefix(std::min(end + 1, info.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) {
+      return line.substr(name.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<T> NumberField(std::string_view info, std::string_view name) {
+  const std::optional<std::string_view> text = Field(info, name);
+  if (!text) return std::nullopt;
+  T value = 0;
+  auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc()) return std::nullopt;
+  return value;
+}
+
+template <class... Args>
+std::string Printed(const char* format, Args... args) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, args...);
+  return text;
+}
+
+std::string BytesText(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return Printed(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+}
+
+std::string SecondsText(std::chrono::milliseconds elapsed) {
+  return Printed("%.1f s", static_cast<double>(elapsed.count()) / 1000);
+}
+
+// How much was written, with two spaces behind; empty when the server does not say.
+std::string AmountText(const SaveStatus& status) {
+  std::string text;
+  if (status.pages_written) text += std::to_string(*status.pages_written) + " pages  ";
+  if (status.bytes_written) text += BytesText(*status.bytes_written) + "  ";
+  return text;
+}
+
+Result<SaveStatus> PollStatus(Client& client) {
+  Result<std::string> info = client.Info("persistence");
+  if (!info) return std::move(info).error();
+  return ParseSaveStatus(*info);
+}
+
+// Draws what is new since the last call.
+class ProgressView {
+ public:
+  ProgressView(bool is_tty, std::FILE* out) : is_tty_(is_tty), out_(out) {}
+
+  void Show(const SaveStatus& status, std::chrono::milliseconds elapsed) {
+    const std::string line = ProgressLine(status, elapsed);
+    if (is_tty_) {
+      std::fprintf(out_, "\r%s\033[K", line.c_str());
+    } else if (const int tenth = static_cast<int>(status.fraction.value_or(0) * 10);
+               tenth > tenth_shown_) {
+      tenth_shown_ = tenth;
+      std::fprintf(out_, "%s\n", line.c_str());
+    }
+    std::fflush(out_);
+  }
+
+  // The bar gives way to the result.
+  void Clear() {
+    if (is_tty_) std::fputs("\r\033[K", out_);
+    std::fflush(out_);
+  }
+
+ private:
+  const bool is_tty_;
+  std::FILE* const out_;
+  int tenth_shown_ = -1;
+};
+
+}  // namespace
+
+Result<SaveStatus> ParseSaveStatus(std::string_view info) {
+  const std::optional<int> in_progress = NumberField<int>(info, "rdb_bgsave_in_progress");
+  const std::optional<std::string_view> last = Field(info, "rdb_last_bgsave_status");
+  if (!in_progress || !last) {
+    return Error{ErrorCode::kType, "INFO persistence does not tell the state of the save"};
+  }
+  SaveStatus status;
+  status.in_progress = *in_progress != 0;
+  status.last_ok = *last == "ok";
+  status.pages_written = NumberField<uint64_t>(info, "save_pages_written");
+  status.bytes_written = NumberField<uint64_t>(info, "save_bytes_written");
+  if (auto progress = NumberField<double>(info, "save_progress")) {
+    // A fraction, or percent once it is above 1.
+    status.fraction = std::clamp(*progress > 1 ? *progress / 100 : *progress, 0.0, 1.0);
+  }
+  status.error = Field(info, "save_error").value_or("");
+  return status;
+}
+
+std::string ProgressLine(const SaveStatus& status, std::chrono::milliseconds elapsed) {
+  std::string line;
+  if (status.fraction) {
+    const int filled = static_cast<int>(*status.fraction * kBarCells);
+    line = "[" + std::string(filled, '#') + std::string(kBarCells - filled, '-') + "] " +
+           Printed("%5.1f%%  ", *status.fraction * 100);
+  } else {
+    line = "saving  ";
+  }
+  return line + AmountText(status) + SecondsText(elapsed);
+}
+
+int SaveAndWait(Client& client, bool out_is_tty, std::FILE* out, std::FILE* errors) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto fail = [&](const std::string& reason) {
+    std::fprintf(errors, "BGSAVE failed: %s\n", reason.c_str());
+    return 1;
+  };
+  if (Result<void> started = client.BgSave(); !started) return fail(started.error().message);
+  ProgressView view(out_is_tty, out);
+  while (true) {
+    Result<SaveStatus> status = PollStatus(client);
+    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - start);
+    if (!status || !status->in_progress) view.Clear();
+    if (!status) return fail(status.error().message);
+    if (!status->in_progress) {
+      if (!status->last_ok) {
+        return fail(status->error.empty() ? "the server gives no reason" : status->error);
+      }
+      std::fprintf(out, "BGSAVE ok  %s%s\n", AmountText(*status).c_str(),
+                   SecondsText(elapsed).c_str());
+      return 0;
+    }
+    view.Show(*status, elapsed);
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+}  // namespace verso::cli
