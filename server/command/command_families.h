@@ -1,0 +1,15 @@
+// The families that command_table.cpp joins. Each is defined at the foot of its cmd_<family>.cpp. An explicit list, because
+// self-registration from static libraries gets dropped by linkers.
+#pragma once
+
+#include "server/command/command_spec.h"
+
+namespace verso::server {
+
+extern const CommandFamily kStringCommands;      // cmd_string.cpp
+extern const CommandFamily kKeyCommands;         // cmd_key.cpp
+extern const CommandFamily kConnectionCommands;  // cmd_connection.cpp
+extern const CommandFamily kServerCommands;      // cmd_server.cpp
+extern const CommandFamily kIntrospectCommands;  // cmd_introspect.cpp
+
+}  // namespace verso::server

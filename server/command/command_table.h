@@ -1,0 +1,96 @@
+// CommandTable: all families joined, and lookup by name. One per process, made at the first use, never changed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/command/command_spec.h"
+
+namespace verso::server {
+
+class CommandTable {
+ public:
+  static const CommandTable& Get();
+
+  // One multiplication and one comparison: the table is a perfect hash of the lower-cased names.
+  const CommandSpec* Find(std::string_view name) const {
+    const CommandSpec* row = slots_[Slot(name, multiplier_)];
+    return row != nullptr && Matches(*row, name) ? row : nullptr;
+  }
+  static const CommandSpec* FindSubcommand(const CommandSpec& container, std::string_view name);
+  // "config|get" as COMMAND INFO, CLIENT LIST and errors write it; nullptr if there is no such.
+  const CommandSpec* FindFull(std::string_view full_name, const CommandSpec** container) const;
+
+  // Alphabetical.
+  const std::vector<const CommandSpec*>& commands() const { return commands_; }
+  // A small number for each row, subcommands included: index of its metrics.
+  size_t IndexOf(const CommandSpec* row) const;
+  size_t row_count() const { return row_count_; }
+  // "config|get" of a row with this index.
+  const std::string& FullName(size_t index) const { return full_names_[index]; }
+
+  // The README's table.
+  std::string Markdown() const;
+
+ private:
+  static constexpr int kSlotBits = 12;
+
+  CommandTable();
+  static uint64_t Slot(std::string_view name, uint64_t multiplier) {
+    uint64_t head = 0;
+    uint64_t tail = 0;
+    // Case bits are set everywhere: equal names in any case have equal words. What that mixes up, Matches() tells apart.
+    if (name.size() >= 8) {
+      __builtin_memcpy(&head, name.data(), 8);
+      __builtin_memcpy(&tail, name.data() + name.size() - 8, 8);
+    } else if (name.size() >= 4) {
+      uint32_t low = 0, high = 0;
+      __builtin_memcpy(&low, name.data(), 4);
+      __builtin_memcpy(&high, name.data() + name.size() - 4, 4);
+      head = low | uint64_t{high} << 32;
+    } else {
+      for (const char c : name) head = head << 8 | static_cast<unsigned char>(c);
+    }
+    constexpr uint64_t kCase = 0x2020202020202020;
+    head = ((head | kCase) + (tail | kCase) * 31 + name.size()) * multiplier;
+    return head >> (64 - kSlotBits);
+  }
+  static bool Matches(const CommandSpec& row, std::string_view name) {
+    if (row.name.size() != name.size()) return false;
+    for (size_t i = 0; i < name.size(); ++i) {
+      unsigned char c = static_cast<unsigned char>(name[i]);
+      if (c >= 'A' && c <= 'Z') c |= 0x20;
+      if (c != static_cast<unsigned char>(row.name[i])) return false;
+    }
+    return true;
+  }
+
+  std::array<const CommandSpec*, size_t{1} << kSlotBits> slots_{};
+  uint64_t multiplier_ = 0;
+  std::vector<const CommandSpec*> commands_;
+  struct Indexed {
+    const CommandSpec* row;
+    size_t index;
+  };
+  std::vector<Indexed> by_address_;
+  std::vector<std::string> full_names_;
+  size_t row_count_ = 0;
+};
+
+// ACL categories of a command, alphabetical, without the @: derived from flags and group, nowhere written down per command.
+std::vector<std::string_view> AclCategories(const CommandSpec& row);
+std::string_view GroupName(Group group);
+// As COMMAND INFO shows them.
+std::vector<std::string_view> FlagNames(const CommandSpec& row);
+
+// The indices of the keys in a request, by the row's key specs. False: the arguments do not fit the row.
+struct KeyPosition {
+  size_t index;
+  uint16_t access;
+};
+bool FindKeys(const CommandSpec& row, size_t argument_count, std::vector<KeyPosition>* keys);
+
+}  // namespace verso::server

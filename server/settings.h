@@ -1,0 +1,63 @@
+// Settings: the values of all directives, typed, with their defaults. config_table.cpp has one row per member.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace verso::server {
+
+struct SavePoint {
+  int64_t seconds = 0;
+  int64_t changes = 0;
+  bool operator==(const SavePoint&) const = default;
+};
+
+struct OutputLimit {
+  uint64_t hard_bytes = 0;
+  uint64_t soft_bytes = 0;
+  int64_t soft_seconds = 0;
+};
+
+enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning, kNothing };
+enum class DebugAccess : uint8_t { kNo, kLocal, kYes };
+
+struct Settings {
+  // Network.
+  std::vector<std::string> bind = {"*", "-::*"};
+  int64_t port = 6379;
+  int64_t tcp_backlog = 511;
+  int64_t tcp_keepalive = 300;
+  std::string unixsocket;
+  int64_t unixsocketperm = 0;  // octal digits in the file; 0: the umask decides
+  bool protected_mode = true;
+
+  // Clients.
+  int64_t maxclients = 10000;
+  int64_t timeout = 0;
+  std::string requirepass;
+  uint64_t proto_max_bulk_len = uint64_t{512} << 20;
+  uint64_t client_query_buffer_limit = uint64_t{1} << 30;
+  OutputLimit output_limit_normal;
+  OutputLimit output_limit_replica = {uint64_t{256} << 20, uint64_t{64} << 20, 60};
+  OutputLimit output_limit_pubsub = {uint64_t{32} << 20, uint64_t{8} << 20, 60};
+
+  // Data.
+  std::string dir = "./";
+  std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
+  bool appendonly = false;
+  bool stop_writes_on_bgsave_error = true;
+  uint64_t maxmemory = 0;
+  int64_t maxmemory_policy = 0;  // index into the choices of its row
+  int64_t databases = 16;
+  std::string arena_dir;
+
+  // The process.
+  bool daemonize = false;
+  int64_t hz = 10;
+  int64_t loglevel = static_cast<int64_t>(LogLevel::kNotice);
+  std::string logfile;
+  int64_t enable_debug_command = static_cast<int64_t>(DebugAccess::kLocal);
+};
+
+}  // namespace verso::server
