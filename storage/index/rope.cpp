@@ -179,7 +179,7 @@ Ref CopyBelow(Line& line, const Ref& from) {
 // Are these the references that a page of this level may have?
 bool CheckRefs(const char* from, size_t count, int level) {
   bool good = true;
-  VisitRefs(from, count, [&](const Ref& child) {
+  VisitRefArray(from, count, [&](const Ref& child) {
     if (level == 1) {
       good &=
           child.kind() == PageKind::kValue && child.size() > 0 && child.size() <= kRopeChunkBytes;

@@ -118,7 +118,7 @@ bool CheckRopeNode(const char* page, const Ref& self);
 std::string RopeValidate(const PageArena& arena, const Ref& root);
 
 template <typename Visitor>
-void VisitRefs(const char* from, size_t count, Visitor&& visit) {
+void VisitRefArray(const char* from, size_t count, Visitor&& visit) {
   for (size_t i = 0; i < count; ++i) {
     const Ref& child = reinterpret_cast<const Ref*>(from)[i];
     if (child) visit(child);
@@ -128,11 +128,11 @@ void VisitRefs(const char* from, size_t count, Visitor&& visit) {
 // Call visit(const Ref&) for each child that is there.
 template <typename Visitor>
 void VisitRope(const char* page, const Ref& self, Visitor&& visit) {
-  VisitRefs(page + sizeof(RopeHeader), (self.size() - sizeof(RopeHeader)) / sizeof(Ref), visit);
+  VisitRefArray(page + sizeof(RopeHeader), (self.size() - sizeof(RopeHeader)) / sizeof(Ref), visit);
 }
 template <typename Visitor>
 void VisitRopeNode(const char* page, const Ref& self, Visitor&& visit) {
-  VisitRefs(page, self.size() / sizeof(Ref), visit);
+  VisitRefArray(page, self.size() / sizeof(Ref), visit);
 }
 
 }  // namespace verso::storage
