@@ -85,10 +85,9 @@ void Overwrite(std::string* model, uint64_t offset, ByteView bytes) {
 
 TEST_CASE("A rope of any length reads as what it was built from", "[rope]") {
   std::mt19937_64 random(7);
-  for (const size_t length :
-       {size_t{0}, size_t{1}, size_t{8191}, size_t{8192}, size_t{8193}, size_t{16384},
-        size_t{100000}, 128 * kRopeChunkBytes - 1, 128 * kRopeChunkBytes,
-        128 * kRopeChunkBytes + 1, 3 * kMiB + 17}) {
+  for (const size_t length : {size_t{0}, size_t{1}, size_t{8191}, size_t{8192}, size_t{8193},
+                              size_t{16384}, size_t{100000}, 128 * kRopeChunkBytes - 1,
+                              128 * kRopeChunkBytes, 128 * kRopeChunkBytes + 1, 3 * kMiB + 17}) {
     Fixture fixture;
     const std::string bytes = RandomBytes(random, length);
     fixture.Build(bytes);
@@ -186,8 +185,8 @@ TEST_CASE("A rope follows a string through random writes and pins", "[rope]") {
       const size_t sizes[] = {1, 2, 15, 100, 1000, 8191, 8192, 8193, 30000};
       const std::string bytes = RandomBytes(random, sizes[random() % 9]);
       uint64_t offset = random() % (model.size() + 1);
-      if (random() % 4 == 0) offset = model.size();                         // append
-      if (random() % 8 == 0) offset = offset / 8192 * 8192;                 // whole chunks
+      if (random() % 4 == 0) offset = model.size();                        // append
+      if (random() % 8 == 0) offset = offset / 8192 * 8192;                // whole chunks
       if (random() % 50 == 0) offset = model.size() + random() % 100'000;  // a gap
       if (offset + bytes.size() > 3 * kMiB) offset = random() % (2 * kMiB);
       fixture.Write(offset, bytes);
@@ -220,9 +219,9 @@ TEST_CASE("A byte of a 512 MB rope costs four pages after a pin, and none the se
           "[rope]") {
   Fixture fixture;
   std::mt19937_64 random(3);
-  fixture.Build(RandomBytes(random, 2 * kMiB));                        // dense
-  fixture.Write(300 * kMiB, RandomBytes(random, kMiB + 5));            // dense, at an odd end
-  fixture.Write(512 * kMiB - 8192, RandomBytes(random, 8192));         // the last chunk
+  fixture.Build(RandomBytes(random, 2 * kMiB));                 // dense
+  fixture.Write(300 * kMiB, RandomBytes(random, kMiB + 5));     // dense, at an odd end
+  fixture.Write(512 * kMiB - 8192, RandomBytes(random, 8192));  // the last chunk
   REQUIRE(RopeLength(fixture.arena(), *fixture.root()) == 512 * kMiB);
   for (const uint64_t offset : {uint64_t{0}, kMiB, 300 * kMiB + 1000, 512 * kMiB - 1}) {
     const PinHandle pin = fixture.Pin();
@@ -339,12 +338,12 @@ TEST_CASE("Damaged pages of a rope are refused", "[rope]") {
     copy[at] = byte;
     return !CheckRope(copy.data(), root);
   };
-  REQUIRE(damaged(2, 1));   // the length needs fewer references than there are
-  REQUIRE(damaged(6, 1));   // the length is more than the levels reach
-  REQUIRE(damaged(8, 0));   // levels
+  REQUIRE(damaged(2, 1));  // the length needs fewer references than there are
+  REQUIRE(damaged(6, 1));  // the length is more than the levels reach
+  REQUIRE(damaged(8, 0));  // levels
   REQUIRE(damaged(8, 1));
   REQUIRE(damaged(8, 4));
-  REQUIRE(damaged(9, 1));   // padding
+  REQUIRE(damaged(9, 1));                                         // padding
   REQUIRE(damaged(16 + 5, static_cast<char>(PageKind::kValue)));  // kind of a child
   REQUIRE(damaged(16 + 6, 1));                                    // size of a child
   REQUIRE(damaged(16 + 14, 2));                                   // level of a child
