@@ -44,7 +44,7 @@ run_ctest() {
 }
 
 sources() {
-  find storage persistence server client tests -name '*.h' -o -name '*.cpp' 2>/dev/null | sort
+  find storage persistence server client tests -name '*.h' -o -name '*.cpp'
 }
 
 # run_each PATTERN ARGS: every program build/release/bin/PATTERN; counts those that fail
