@@ -83,6 +83,7 @@ bool CheckTrieLeaf(const char* page, const Ref& self) {
   const size_t cap = TrieLeafCap(self.size());
   const size_t start = TrieLeafStart(cap);
   if (header.cap != cap || header.count > cap || header.reserved != 0) return false;
+  if (header.count == 0) return false;  // T6
   if (header.depth > kTrieRootDirBitsMax) return false;
   if (header.end < start || header.end > self.size()) return false;
   size_t entry_bytes = 0;
