@@ -42,11 +42,8 @@ struct DeadBucket {
   uint64_t bytes = 0;  // RunBytes of the pages
 };
 
-// Buckets of one pin, ascending by `first`.
-struct DeadBuckets {
-  explicit DeadBuckets(std::pmr::memory_resource* memory) : buckets(memory) {}
-  DeadBuckets();
-  std::pmr::vector<DeadBucket> buckets;
-};
+// Buckets of one pin, ascending by `first`. Entries an ancestor line owns (birth <= fork) have first = fork: they live as long as any pin
+// before their death, then join the line's inherited list.
+using DeadBuckets = std::pmr::vector<DeadBucket>;
 
 }  // namespace verso::storage

@@ -33,9 +33,12 @@ using LineId = uint32_t;
 
 // An immutable version of a line. It stays readable while somebody holds it.
 struct Pin {
+  Pin();
+
   Epoch epoch = 0;
   Ref root;                // kLineRoot of that version; null for an empty line
-  uint32_t holders = 0;
+  uint32_t holders = 0;    // snapshots, transactions, forks of child lines, saves, readers
+  uint32_t kept = 0;       // of them those that survive a restart
   uint64_t moment_ms = 0;  // expiry in this version is judged by it
   DeadBuckets dead;        // pages whose last holder is this pin (V5)
 };
@@ -94,7 +97,7 @@ class Line {
   friend class Store;
   friend class Reclaimer;
   friend class StoreMeta;
-  friend class Audit;
+  friend class StoreAudit;
 
   char* CopyForWrite(Ref* slot);
   void DropShared(const Ref& ref, Epoch died);
@@ -116,10 +119,9 @@ class Line {
   Line* parent_ = nullptr;
   std::pmr::vector<Line*> children_;
   std::pmr::vector<Pin> pins_;
-  DeadBuckets inherited_;     // pages of an ancestor that the head no longer shows (V4)
+  DeadBucket inherited_;      // pages of an ancestor that neither the head nor a pin shows (V4)
 
-  explicit Line(std::pmr::memory_resource* memory)
-      : children_(memory), pins_(memory), inherited_(memory) {}
+  Line();
 };
 
 }  // namespace verso::storage

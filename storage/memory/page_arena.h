@@ -25,7 +25,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "storage/base/result.h"
 #include "storage/memory/page.h"
@@ -45,7 +47,6 @@ struct ArenaStats {
   size_t bytes_used_slabs = 0;
   size_t bytes_backed = 0;     // used slabs + ready ones: what the kernel has given
   size_t bytes_ready = 0;
-  size_t bytes_huge = 0;       // of them in huge pages, as smaps tells
   uint64_t slabs_grown = 0;
   uint64_t slabs_trimmed = 0;
 };
@@ -59,7 +60,8 @@ struct SlabImage {
 
 class PageArena {
  public:
-  static Result<PageArena*> Create(const ArenaOptions& options);  // owned by the caller: delete
+  // Reserves address space only; memory comes with Reserve, Tick and Restore.
+  static Result<std::unique_ptr<PageArena>> Create(const ArenaOptions& options);
   ~PageArena();
   PageArena(const PageArena&) = delete;
   PageArena& operator=(const PageArena&) = delete;
@@ -85,17 +87,26 @@ class PageArena {
 
   // ---- access clocks: `slot` is the entry's index in a leaf of `bytes`; slots beyond bytes / 32 share.
   uint16_t* Clock(const Ref& leaf, size_t slot) {
-    return clocks_ + (leaf.cell() * kCellBytes + slot % (leaf.size() / 32) * 32) / 32;
+    const size_t slots = leaf.size() / 32;
+    return clocks_ + leaf.cell() / 2 + (slot < slots ? slot : slot % slots);
+  }
+  const uint16_t* Clock(const Ref& leaf, size_t slot) const {
+    return const_cast<PageArena*>(this)->Clock(leaf, slot);
   }
 
-  // ---- restart: mark runs as allocated before their bytes are written. Requires: a fresh arena.
+  // ---- restart: marks runs as allocated; their bytes are written (by pwrite or through a mapping) before or after, by whoever loads.
+  // A slab with free runs is backed here, a full one by who fills it. Requires: nothing has been allocated yet.
+  // Fails: a slab out of range, twice, or a bad class (bytes from a disk), or no memory.
   Status Restore(const SlabImage& image);
-  // Ends a restart: lists and counters are made from what Restore has marked.
-  void RestoreDone();
-  bool IsAllocated(Cell cell) const;  // audit
+
+  // ---- audit: one bit per cell of the address space in use, set at the first cell of each allocated run.
+  std::vector<bool> AllocatedRuns() const;
+  std::string CheckCounters() const;  // empty: sound
 
   ArenaStats stats() const;
   size_t bytes_allocated() const { return bytes_allocated_; }
+  // What the kernel backs with huge pages (ShmemPmdMapped of smaps): madvise alone proves nothing. Reads /proc.
+  size_t HugeBytes() const;
   // Highest slab ever used + 1: the part of the address space worth walking.
   uint64_t slabs_end() const { return slabs_end_; }
   const char* base() const { return base_; }
@@ -104,41 +115,53 @@ class PageArena {
   Status ProtectForChild();
 
  private:
-  friend class ArenaAudit;
   struct Slab;  // page_arena.cpp
+  enum SlabList : uint8_t { kListNone, kListReady, kListHoles, kListMostlyFull, kListMostlyFree };
 
   PageArena() = default;
+  // Every class may need one more slab than its bytes fill (A3), and runs do not fill a slab exactly.
   static size_t SlabsFor(size_t bytes) { return bytes / (kSlabBytes - kSlabBytes / 8) + kSizeClasses + 1; }
   Status Map(const ArenaOptions& options);
   bool ReserveSlow(size_t bytes);
-  bool GrowOne();
-  uint64_t TakeReadySlab(int size_class);
+  bool Grow();
+  bool Back(uint64_t first_slab, size_t count);
+  void PickSlab(int size_class);
   void ReleaseSlab(uint64_t slab);
-  void ListPush(int list, uint64_t slab);
-  void ListRemove(int list, uint64_t slab);
+  uint32_t* ListHead(SlabList list, int size_class);
+  void ListPush(SlabList list, uint64_t slab);
+  void ListRemove(uint64_t slab);
+
+  struct ClassState {
+    uint32_t current = 0;      // slab that runs are taken from; 0: none
+    uint32_t mostly_free = 0;  // list heads: at least half free / less
+    uint32_t mostly_full = 0;
+    uint64_t free_runs = 0;    // in current and both lists
+    uint64_t used_slabs = 0;
+  };
 
   char* base_ = nullptr;
+  void* reserved_ = nullptr;    // constant after Create, as all of this group
+  size_t reserved_bytes_ = 0;
   int fd_ = -1;
+  int side_fd_ = -1;
+  bool in_directory_ = false;
   uint64_t slabs_max_ = 0;
   Slab* slabs_ = nullptr;       // side memfd, one per slab of the address space
   uint16_t* clocks_ = nullptr;  // side memfd
+  void* side_base_ = nullptr;
   size_t side_bytes_ = 0;
-  char* side_base_ = nullptr;
   size_t reserve_slabs_ = 0;
   size_t reserve_slabs_pinned_ = 0;
 
   size_t ready_slabs_ = 0;
   uint64_t slabs_end_ = 1;
+  size_t used_slabs_ = 0;
   size_t bytes_allocated_ = 0;
   uint64_t slabs_grown_ = 0;
   uint64_t slabs_trimmed_ = 0;
-  size_t used_slabs_ = 0;
-  struct ClassState {
-    uint64_t current = 0;     // slab runs are taken from; 0: none
-    uint64_t free_runs = 0;   // in the slabs of the two lists below and in current
-    uint64_t used_slabs = 0;
-  } classes_[kSizeClasses];
-  uint64_t list_heads_[2 * kSizeClasses + 2] = {};
+  uint32_t ready_ = 0;  // list heads
+  uint32_t holes_ = 0;
+  ClassState classes_[kSizeClasses];
 };
 
 }  // namespace verso::storage

@@ -27,6 +27,7 @@ class RefList {
 
   void Append(const Ref& ref);
   void Clear();
+  void Splice(RefList* other);  // takes over all of the other's entries, O(1)
   uint64_t count() const { return view_.count; }
   uint64_t bytes() const { return chunks_ * kChunkBytes; }
   RefListView view() const { return view_; }
@@ -34,6 +35,7 @@ class RefList {
  private:
   PageArena* arena_;
   RefListView view_;
+  Cell oldest_ = 0;
   uint64_t chunks_ = 0;
 };
 

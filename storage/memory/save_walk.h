@@ -12,6 +12,11 @@
 
 namespace verso::storage {
 
+// In PageOrder, each once.
 Status CollectSave(const PageArena& arena, const Ref& super_root, Epoch base, std::vector<Ref>* pages);
+
+// Walks everything below the super-root of a version just loaded and judges each page by itself (CheckPage): bytes that come from a disk are checked
+// before any reader follows them. Fails: kCorruption, naming the page.
+Status VerifyPages(const PageArena& arena, const Ref& super_root);
 
 }  // namespace verso::storage

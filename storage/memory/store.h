@@ -151,17 +151,22 @@ class Store {
 
   Store() = default;
   Line* NewLine(Line* parent, Epoch fork, bool scratch);
+  void AfterDrop(Line* line);  // nothing may hold the line any more, or its only child may take over (V10)
   void DeleteLine(Line* line);
+  void TakeOver(Line* line);
   void UnpinIndex(Line& line, size_t index);
-  void AfterDrop(Line* line);    // the line may be gone, or its child may take over
-  void TakeOver(Line& line);
+  // Joins `from` into `to`, both of pins of `line`; buckets that mean the same pins become one.
+  void MergeBuckets(const Line& line, DeadBuckets* to, const DeadBuckets& from);
+  void Discard(DeadBuckets* buckets);
+
+  // A page left the head of the line at epoch `died` (V4, V5).
   void DropDead(Line& line, const Ref& ref, Epoch died);
-  void AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref, uint64_t bytes);
-  void JoinBucket(DeadBucket* to, const DeadBucket& from);
+  void AddInherited(Line& line, const Ref& ref, Epoch died);
+  void AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref);
   void AppendEntry(DeadBucket* bucket, const Ref& entry);
   void FreePage(const Ref& ref);  // for good: to the arena, and to the garbage list if a save may contain it
   bool WrittenBySave(const Ref& ref) const;
-  void SweepSaveList();
+  void SweepSaveLists();
 
   std::unique_ptr<PageArena> arena_;
   const Clock* clock_ = nullptr;
@@ -173,7 +178,7 @@ class Store {
   std::vector<std::unique_ptr<Line>> lines_;
   LineId next_line_id_ = 1;
   Line* main_ = nullptr;
-  Line* meta_ = nullptr;
+  Line* meta_ = nullptr;          // id 0: owns the super-root, the meta pages and the chunks of dead lists
   std::unique_ptr<Reclaimer> reclaimer_;
 
   // Saves.
@@ -183,8 +188,9 @@ class Store {
   Epoch save_epoch_ = 0;
   Epoch maybe_before_ = 0;
   Ref watermark_;
-  uint64_t watermark_moves_ = 0;
-  std::vector<std::pair<LineId, Epoch>> save_pins_;
+  Ref swept_;              // the watermark and the time at the last sweep of the save's own lists
+  uint64_t swept_ms_ = 0;
+  std::vector<Line*> save_lines_;
   std::unique_ptr<RefList> garbage_;        // freed since the pin of the running (or last) save
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save
 

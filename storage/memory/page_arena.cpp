@@ -1,0 +1,456 @@
+#include "storage/memory/page_arena.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "storage/base/check.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace verso::storage {
+
+// One per 64 KiB of address space, in the side memfd. Zero is a slab never used.
+struct PageArena::Slab {
+  uint32_t next;
+  uint32_t prev;       // 0: first of its list
+  uint16_t free_head;  // index + 1 of the first free run below `bump`; 0: none
+  uint16_t free_runs;  // on the list and above bump
+  uint16_t bump;       // runs at or above it were never handed out since the slab was taken
+  uint8_t size_class;
+  uint8_t list;        // SlabList
+  uint8_t used;
+  uint8_t padding[15];
+};
+
+namespace {
+
+constexpr size_t kHugeBytes = size_t{2} << 20;
+constexpr size_t kGrowSlabs = 4;                             // a piece of growth: 256 KiB, about 0.2 ms
+constexpr size_t kGrowSlabsHuge = kHugeBytes / kSlabBytes;   // in arena-dir: one huge page
+
+Error OsError(const char* what) {
+  return Error{errno == ENOSPC ? ErrorCode::kNoSpace : ErrorCode::kIo,
+               std::string(what) + ": " + std::strerror(errno)};
+}
+
+// offset / ClassBytes(c) without a division: exact for all offsets below 64 KiB.
+struct Reciprocals {
+  uint32_t by_class[kSizeClasses];
+  constexpr Reciprocals() : by_class{} {
+    for (int c = 0; c < kSizeClasses; ++c) {
+      const auto cells = static_cast<uint32_t>(ClassBytes(c) / kCellBytes);
+      by_class[c] = (uint32_t{1} << 24) / cells + 1;
+    }
+  }
+};
+constexpr Reciprocals kReciprocals;
+
+inline uint32_t RunIndex(Cell cell, int c) {
+  const auto offset_cells = static_cast<uint64_t>(cell % kSlabCells);
+  return static_cast<uint32_t>(offset_cells * kReciprocals.by_class[c] >> 24);
+}
+
+constexpr bool ReciprocalsExact() {
+  for (int c = 0; c < kSizeClasses; ++c) {
+    for (uint32_t i = 0; i < ClassRuns(c); ++i) {
+      const uint64_t cells = i * (ClassBytes(c) / kCellBytes);
+      if ((cells * kReciprocals.by_class[c] >> 24) != i) return false;
+    }
+  }
+  return true;
+}
+static_assert(ReciprocalsExact());
+
+}  // namespace
+
+Result<std::unique_ptr<PageArena>> PageArena::Create(const ArenaOptions& options) {
+  std::unique_ptr<PageArena> arena(new PageArena);
+  VERSO_TRY_STATUS(arena->Map(options));
+  return arena;
+}
+
+PageArena::~PageArena() {
+  if (reserved_ != nullptr) munmap(reserved_, reserved_bytes_);
+  if (side_base_ != nullptr) munmap(side_base_, side_bytes_);
+  if (fd_ >= 0) close(fd_);
+  if (side_fd_ >= 0) close(side_fd_);
+}
+
+Status PageArena::Map(const ArenaOptions& options) {
+  static_assert(sizeof(Slab) == 32);
+  const size_t bytes = AlignUp(options.bytes_max, kHugeBytes);
+  slabs_max_ = bytes / kSlabBytes;
+  reserve_slabs_ = options.reserve_bytes / kSlabBytes;
+  reserve_slabs_pinned_ = options.reserve_bytes_pinned / kSlabBytes;
+  in_directory_ = !options.directory.empty();
+
+  if (in_directory_) {
+    fd_ = open(options.directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd_ < 0) return OsError(("arena-dir " + options.directory).c_str());
+  } else {
+    fd_ = memfd_create("verso-arena", MFD_CLOEXEC);
+    if (fd_ < 0) return OsError("memfd_create");
+  }
+  if (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) return OsError("arena: ftruncate");
+
+  // mmap does not align a memfd to 2 MiB, so reserve more and map inside.
+  reserved_bytes_ = bytes + kHugeBytes;
+  void* reserved = mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return OsError("arena: reserving address space");
+  reserved_ = reserved;
+  char* aligned = reinterpret_cast<char*>(AlignUp(reinterpret_cast<uintptr_t>(reserved), kHugeBytes));
+  void* at = mmap(aligned, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0);
+  if (at == MAP_FAILED) return OsError("arena: mmap");
+  base_ = static_cast<char*>(at);
+  madvise(base_, bytes, MADV_DONTDUMP);
+  madvise(base_, bytes, MADV_HUGEPAGE);
+
+  const size_t table_bytes = AlignUp(slabs_max_ * sizeof(Slab), 4096);
+  side_bytes_ = table_bytes + bytes / 32 * sizeof(uint16_t);
+  side_fd_ = memfd_create("verso-tables", MFD_CLOEXEC);
+  if (side_fd_ < 0) return OsError("memfd_create");
+  if (ftruncate(side_fd_, static_cast<off_t>(side_bytes_)) != 0) return OsError("arena tables: ftruncate");
+  void* side = mmap(nullptr, side_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, side_fd_, 0);
+  if (side == MAP_FAILED) return OsError("arena tables: mmap");
+  side_base_ = side;
+  madvise(side_base_, side_bytes_, MADV_DONTDUMP);
+  slabs_ = static_cast<Slab*>(side);
+  clocks_ = reinterpret_cast<uint16_t*>(static_cast<char*>(side) + table_bytes);
+  return {};
+}
+
+// ---- runs
+
+Cell PageArena::Allocate(size_t bytes) {
+  const int c = ClassFor(bytes);
+  ClassState& state = classes_[c];
+  if (state.current == 0) PickSlab(c);
+  const uint64_t index = state.current;
+  Slab& slab = slabs_[index];
+  uint32_t run;
+  if (slab.free_head != 0) {
+    run = slab.free_head - 1u;
+    slab.free_head = LoadLe<uint16_t>(base_ + index * kSlabBytes + run * ClassBytes(c));
+  } else {
+    run = slab.bump++;
+  }
+  VERSO_DCHECK(run < ClassRuns(c));
+  --slab.free_runs;
+  --state.free_runs;
+  if (slab.free_runs == 0) state.current = 0;
+  bytes_allocated_ += ClassBytes(c);
+  return index * kSlabCells + run * (ClassBytes(c) / kCellBytes);
+}
+
+void PageArena::Free(Cell cell, size_t bytes) {
+  const int c = ClassFor(bytes);
+  const uint64_t index = cell / kSlabCells;
+  Slab& slab = slabs_[index];
+  VERSO_CHECK(slab.used != 0 && slab.size_class == c);  // A2
+  const uint32_t run = RunIndex(cell, c);
+  StoreLe<uint16_t>(base_ + cell * kCellBytes, slab.free_head);
+  slab.free_head = static_cast<uint16_t>(run + 1);
+  ++slab.free_runs;
+  ++classes_[c].free_runs;
+  bytes_allocated_ -= ClassBytes(c);
+  const size_t runs = ClassRuns(c);
+  VERSO_CHECK(slab.free_runs <= runs);
+  if (slab.free_runs == runs) {
+    ReleaseSlab(index);
+  } else if (index != classes_[c].current) {
+    if (slab.list == kListNone) {
+      ListPush(slab.free_runs * 2 >= runs ? kListMostlyFree : kListMostlyFull, index);
+    } else if (slab.list == kListMostlyFull && slab.free_runs * 2 >= runs) {
+      ListRemove(index);
+      ListPush(kListMostlyFree, index);
+    }
+  }
+}
+
+// Whole slabs are the better place for copies (contiguous, already touched), but holes must not pile up: they are used first in slabs
+// that are mostly free, and in any slab once they exceed an eighth of the class.
+void PageArena::PickSlab(int c) {
+  ClassState& state = classes_[c];
+  const bool many_holes = state.free_runs * 8 > state.used_slabs * ClassRuns(c);
+  uint32_t index = state.mostly_free;
+  if (index == 0 && many_holes) index = state.mostly_full;
+  if (index == 0 && ready_ == 0 && !Grow()) index = state.mostly_full;
+  if (index != 0) {
+    ListRemove(index);
+  } else {
+    VERSO_CHECK(ready_ != 0);  // A3: the caller has reserved
+    index = ready_;
+    ListRemove(index);
+    --ready_slabs_;
+    Slab& slab = slabs_[index];
+    slab.free_head = 0;
+    slab.bump = 0;
+    slab.free_runs = static_cast<uint16_t>(ClassRuns(c));
+    slab.size_class = static_cast<uint8_t>(c);
+    slab.used = 1;
+    ++state.used_slabs;
+    ++used_slabs_;
+    state.free_runs += ClassRuns(c);
+  }
+  state.current = index;
+}
+
+void PageArena::ReleaseSlab(uint64_t index) {
+  Slab& slab = slabs_[index];
+  ClassState& state = classes_[slab.size_class];
+  if (state.current == index) state.current = 0;
+  if (slab.list != kListNone) ListRemove(index);
+  state.free_runs -= slab.free_runs;
+  --state.used_slabs;
+  --used_slabs_;
+  slab.used = 0;
+  ListPush(kListReady, index);
+  ++ready_slabs_;
+}
+
+// ---- growing and giving back
+
+bool PageArena::ReserveSlow(size_t bytes) {
+  const size_t wanted = SlabsFor(bytes);
+  while (ready_slabs_ < wanted) {
+    if (!Grow()) return false;
+  }
+  return true;
+}
+
+bool PageArena::Tick(bool pinned) {
+  const size_t wanted = (pinned ? reserve_slabs_pinned_ : reserve_slabs_) + SlabsFor(0);
+  if (ready_slabs_ >= wanted) return false;
+  return Grow() && ready_slabs_ < wanted;
+}
+
+// Makes the kernel give the memory, so that touching it cannot fail (A1).
+bool PageArena::Back(uint64_t first, size_t count) {
+  char* at = base_ + first * kSlabBytes;
+  const size_t bytes = count * kSlabBytes;
+  // In arena-dir populating comes first: fallocate has no mapping to read the huge page advice from, and would take small pages.
+  if (in_directory_ && madvise(at, bytes, MADV_POPULATE_WRITE) == 0) return true;
+  if (in_directory_ && errno != EINVAL) return false;
+  if (fallocate(fd_, 0, static_cast<off_t>(first * kSlabBytes), static_cast<off_t>(bytes)) != 0) return false;
+  madvise(at, bytes, MADV_POPULATE_WRITE);  // maps what is there now; on an old kernel the first touch does
+  return true;
+}
+
+bool PageArena::Grow() {
+  if (holes_ != 0) {
+    const uint32_t index = holes_;
+    if (!Back(index, 1)) return false;
+    ListRemove(index);
+    ListPush(kListReady, index);
+    ++ready_slabs_;
+    ++slabs_grown_;
+    return true;
+  }
+  size_t count = kGrowSlabs;
+  if (in_directory_) count = kGrowSlabsHuge - slabs_end_ % kGrowSlabsHuge;
+  if (slabs_end_ + count > slabs_max_) count = slabs_max_ - slabs_end_;
+  if (count == 0) return false;
+  if (!Back(slabs_end_, count)) {
+    if (count == 1 || !Back(slabs_end_, 1)) return false;
+    count = 1;
+  }
+  // Pushed in descending order: the list is taken from its front, so memory is used upwards.
+  for (size_t i = count; i-- > 0;) ListPush(kListReady, slabs_end_ + i);
+  slabs_end_ += count;
+  ready_slabs_ += count;
+  slabs_grown_ += count;
+  return true;
+}
+
+size_t PageArena::Trim(size_t slabs, bool pinned) {
+  const size_t keep = (pinned ? reserve_slabs_pinned_ : reserve_slabs_) * 2 + SlabsFor(0);
+  size_t trimmed = 0;
+  while (trimmed < slabs && ready_slabs_ > keep) {
+    const uint32_t index = ready_;
+    if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(index * kSlabBytes),
+                  static_cast<off_t>(kSlabBytes)) != 0) {
+      break;
+    }
+    ListRemove(index);
+    ListPush(kListHoles, index);
+    --ready_slabs_;
+    ++slabs_trimmed_;
+    ++trimmed;
+  }
+  return trimmed;
+}
+
+// ---- lists of slabs
+
+uint32_t* PageArena::ListHead(SlabList list, int c) {
+  switch (list) {
+    case kListReady: return &ready_;
+    case kListHoles: return &holes_;
+    case kListMostlyFull: return &classes_[c].mostly_full;
+    case kListMostlyFree: return &classes_[c].mostly_free;
+    case kListNone: break;
+  }
+  VERSO_CHECK(false);
+}
+
+void PageArena::ListPush(SlabList list, uint64_t index) {
+  Slab& slab = slabs_[index];
+  uint32_t* head = ListHead(list, slab.size_class);
+  slab.list = list;
+  slab.prev = 0;
+  slab.next = *head;
+  if (*head != 0) slabs_[*head].prev = static_cast<uint32_t>(index);
+  *head = static_cast<uint32_t>(index);
+}
+
+void PageArena::ListRemove(uint64_t index) {
+  Slab& slab = slabs_[index];
+  if (slab.prev != 0) {
+    slabs_[slab.prev].next = slab.next;
+  } else {
+    *ListHead(static_cast<SlabList>(slab.list), slab.size_class) = slab.next;
+  }
+  if (slab.next != 0) slabs_[slab.next].prev = slab.prev;
+  slab.list = kListNone;
+}
+
+// ---- restart
+
+Status PageArena::Restore(const SlabImage& image) {
+  const auto bad = [&image](const char* what) {
+    return Error{ErrorCode::kCorruption, "space map, slab " + std::to_string(image.slab) + ": " + what};
+  };
+  if (image.slab == 0 || image.slab >= slabs_max_) return bad("out of range");
+  if (image.size_class < 0 || image.size_class >= kSizeClasses) return bad("unknown size class");
+  Slab& slab = slabs_[image.slab];
+  if (slab.used != 0) return bad("named twice");
+  if (slab.list != kListNone) {
+    if (slab.list == kListReady) --ready_slabs_;
+    ListRemove(image.slab);
+  }
+  const int c = image.size_class;
+  const auto runs = static_cast<uint32_t>(ClassRuns(c));
+  uint32_t occupied = 0;
+  for (uint32_t i = 0; i < runs; ++i) occupied += image.occupied[i / 64] >> (i % 64) & 1;
+  if (occupied == 0) return bad("empty");
+  slab = Slab{};
+  slab.used = 1;
+  slab.size_class = static_cast<uint8_t>(c);
+  slab.free_runs = static_cast<uint16_t>(runs - occupied);
+  slab.bump = static_cast<uint16_t>(runs);
+  if (occupied < runs) {
+    if (fallocate(fd_, 0, static_cast<off_t>(image.slab * kSlabBytes), kSlabBytes) != 0) return OsError("arena");
+    for (uint32_t i = runs; i-- > 0;) {
+      if (image.occupied[i / 64] >> (i % 64) & 1) continue;
+      StoreLe<uint16_t>(base_ + image.slab * kSlabBytes + i * ClassBytes(c), slab.free_head);
+      slab.free_head = static_cast<uint16_t>(i + 1);
+    }
+    ListPush(slab.free_runs * 2u >= runs ? kListMostlyFree : kListMostlyFull, image.slab);
+  }
+  classes_[c].free_runs += slab.free_runs;
+  ++classes_[c].used_slabs;
+  ++used_slabs_;
+  bytes_allocated_ += occupied * ClassBytes(c);
+  if (image.slab >= slabs_end_) {
+    for (uint64_t gap = slabs_end_; gap < image.slab; ++gap) {
+      if (slabs_[gap].used == 0 && slabs_[gap].list == kListNone) ListPush(kListHoles, gap);
+    }
+    slabs_end_ = image.slab + 1;
+  }
+  return {};
+}
+
+// ---- figures and checks
+
+ArenaStats PageArena::stats() const {
+  ArenaStats stats;
+  stats.bytes_allocated = bytes_allocated_;
+  stats.bytes_used_slabs = used_slabs_ * kSlabBytes;
+  stats.bytes_ready = ready_slabs_ * kSlabBytes;
+  stats.bytes_backed = stats.bytes_used_slabs + stats.bytes_ready;
+  stats.slabs_grown = slabs_grown_;
+  stats.slabs_trimmed = slabs_trimmed_;
+  return stats;
+}
+
+size_t PageArena::HugeBytes() const {
+  std::FILE* smaps = std::fopen("/proc/self/smaps", "re");
+  if (smaps == nullptr) return 0;
+  char line[512];
+  bool ours = false;
+  size_t kib = 0;
+  while (std::fgets(line, sizeof(line), smaps) != nullptr) {
+    unsigned long long from = 0;
+    unsigned long long to = 0;
+    size_t value = 0;
+    if (std::sscanf(line, "%llx-%llx ", &from, &to) == 2) {
+      ours = reinterpret_cast<uintptr_t>(base_) >= from && reinterpret_cast<uintptr_t>(base_) < to;
+    } else if (ours && std::sscanf(line, "ShmemPmdMapped: %zu kB", &value) == 1) {
+      kib = value;
+      break;
+    }
+  }
+  std::fclose(smaps);
+  return kib * 1024;
+}
+
+std::vector<bool> PageArena::AllocatedRuns() const {
+  std::vector<bool> runs(slabs_end_ * kSlabCells);
+  for (uint64_t index = 1; index < slabs_end_; ++index) {
+    const Slab& slab = slabs_[index];
+    if (slab.used == 0) continue;
+    const size_t step = ClassBytes(slab.size_class) / kCellBytes;
+    for (size_t i = 0; i < slab.bump; ++i) runs[index * kSlabCells + i * step] = true;
+    for (uint16_t head = slab.free_head; head != 0;) {
+      runs[index * kSlabCells + (head - 1u) * step] = false;
+      head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * step * kCellBytes);
+    }
+  }
+  return runs;
+}
+
+std::string PageArena::CheckCounters() const {
+  size_t bytes = 0;
+  size_t used = 0;
+  size_t ready = 0;
+  uint64_t free_runs[kSizeClasses] = {};
+  for (uint64_t index = 1; index < slabs_end_; ++index) {
+    const Slab& slab = slabs_[index];
+    if (slab.list == kListReady) ++ready;
+    if (slab.used == 0) continue;
+    ++used;
+    size_t on_list = 0;
+    for (uint16_t head = slab.free_head; head != 0; ++on_list) {
+      if (head > slab.bump || on_list > slab.bump) return "slab " + std::to_string(index) + ": free list broken";
+      head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * ClassBytes(slab.size_class));
+    }
+    const size_t free = on_list + ClassRuns(slab.size_class) - slab.bump;
+    if (free != slab.free_runs) return "slab " + std::to_string(index) + ": free runs miscounted";
+    if (free == ClassRuns(slab.size_class) && classes_[slab.size_class].current != index) {
+      return "slab " + std::to_string(index) + ": empty but kept";  // A2
+    }
+    bytes += (ClassRuns(slab.size_class) - free) * ClassBytes(slab.size_class);
+    free_runs[slab.size_class] += free;
+  }
+  if (bytes != bytes_allocated_) return "allocated bytes miscounted";  // A4
+  if (used != used_slabs_ || ready != ready_slabs_) return "slabs miscounted";
+  for (int c = 0; c < kSizeClasses; ++c) {
+    if (free_runs[c] != classes_[c].free_runs) return "free runs of class " + std::to_string(c) + " miscounted";
+  }
+  return "";
+}
+
+Status PageArena::ProtectForChild() {
+  if (mprotect(base_, slabs_max_ * kSlabBytes, PROT_READ) != 0) return OsError("arena: mprotect");
+  if (mprotect(side_base_, side_bytes_, PROT_READ) != 0) return OsError("arena tables: mprotect");
+  return {};
+}
+
+}  // namespace verso::storage
