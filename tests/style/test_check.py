@@ -22,9 +22,11 @@ CLEAN = {
     "storage/base/a.cpp": '#include "storage/base/a.h"\n\nint A() { return 1; }\n',
     "persistence/store_x.cpp": '#include <rocksdb/db.h>\n\n#include "storage/base/a.h"\n',
     "server/main.cpp": '#include <asio.hpp>\n\n#include "storage/base/a.h"\n',
+    "server/command/cmd_a.cpp": 'const Row kRows[] = {{.name = "get", .arity = 2},\n                     {.name = "encoding", .arity = 3}};\n',
     "client/include/verso/client.h": "#pragma once\n",
     "client/client.cpp": '#include "verso/client.h"\n',
     "tests/unit/storage/base/a_test.cpp": '#include "storage/base/a.h"\n\nTEST_CASE("a") {}\n',
+    "tests/integration/test_b.py": "# 'GET', 'object encoding'\nif x:\n    unittest.main()\n",
     "tests/integration/test_a.py": "if __name__ == '__main__':\n    unittest.main()\n",
     "build/generated/bad.h": "int unguarded;\n",
 }
@@ -80,6 +82,7 @@ class StyleRules(unittest.TestCase):
     def test_foreign_includes(self):
         for path, header in [("storage/b.cpp", "rocksdb/db.h"), ("persistence/log.cpp", "rocksdb/db.h"),
                              ("persistence/store_b.h", "rocksdb/db.h"), ("server/b.cpp", "rocksdb/db.h"),
+                             ("persistence/log.cpp", "persistence/store_db.h"),
                              ("storage/b.cpp", "asio.hpp"), ("persistence/b.cpp", "asio/write.hpp"),
                              ("storage/b.cpp", "sys/socket.h"), ("persistence/b.cpp", "spdlog/spdlog.h"),
                              ("client/b.cpp", "spdlog/spdlog.h"), ("client/b.cpp", "lua.hpp")]:
@@ -103,10 +106,16 @@ class StyleRules(unittest.TestCase):
                            ("tests/unit/storage/b.cpp", 'TEST_CASE("b") {}\n'),
                            ("tests/bench/deep/b_bench.cpp", ""), ("tests/b_fuzz.cpp", ""),
                            ("tests/test_b.py", "if x:\n    unittest.main()\n"),
-                           ("tests/integration/test_b.py", "class B(unittest.TestCase):\n"),
+                           ("tests/integration/test_c.py", "class B(unittest.TestCase):\n"),
                            ("tests/integration/b.py", "class B(unittest.TestCase):\n")]:
             with self.subTest(path=path):
                 self.expect("registered", path, text)
+
+    def test_commands(self):
+        for name in ("getex", "ge", "coding"):
+            with self.subTest(name=name):
+                self.expect("commands", "server/command/cmd_b.cpp",
+                            f'    {{.name = "{name}", .arity = 2}},\n')
 
     def test_docs(self):
         for text in ["`storage/base/b.h`", "[b](tests/b.sh)", "`tests/b.sh --x`", "`base/b.cpp`",
