@@ -130,15 +130,17 @@ class TrieReader {
   template <typename Accept>
   std::optional<TrieEntry> FindByHash(uint64_t hash, const HashSecret& secret,
                                       Accept&& accept) const {
-    return FindByHashImpl(hash, secret, &accept, [](void* context, const TrieEntry& entry) -> bool {
-      return (*static_cast<std::remove_reference_t<Accept>*>(context))(entry);
-    });
+    using Plain = std::remove_reference_t<Accept>;
+    return FindByHashImpl(hash, secret, Context(accept),
+                          [](void* context, const TrieEntry& entry) -> bool {
+                            return (*static_cast<Plain*>(context))(entry);
+                          });
   }
 
   // visit(const TrieEntry&) for every entry, in the order of hash ranges.
   template <typename Visit>
   void ForEach(Visit&& visit) const {
-    ForEachImpl(root_, &visit, &Call<Visit>);
+    ForEachImpl(root_, Context(visit), &Call<Visit>);
   }
 
   // Visits whole leaves from `cursor`, a position in hash space (0: the start), until at least
@@ -146,7 +148,7 @@ class TrieReader {
   // throughout a scan is visited exactly once, whatever splits and merges.
   template <typename Visit>
   uint64_t Scan(uint64_t cursor, size_t count, const HashSecret& secret, Visit&& visit) const {
-    return ScanImpl(cursor, count, secret, &visit, &Call<Visit>);
+    return ScanImpl(cursor, count, secret, Context(visit), &Call<Visit>);
   }
 
   // Some entry, chosen by a random number: every entry can come, nearly uniformly over leaves.
@@ -162,6 +164,11 @@ class TrieReader {
   using AcceptFunction = bool (*)(void* context, const TrieEntry& entry);
   struct LeafRange;
 
+  // A callable as a plain pointer, const or not: Call and its like give it its type back.
+  template <typename Function>
+  static void* Context(Function& function) {
+    return const_cast<std::remove_const_t<Function>*>(&function);
+  }
   template <typename Visit>
   static void Call(void* context, const TrieEntry& entry) {
     (*static_cast<std::remove_reference_t<Visit>*>(context))(entry);
