@@ -58,7 +58,7 @@ class CommandContext {
   }
   // Find for commands that read: counts keyspace hits and misses.
   std::optional<storage::ValueView> Lookup(const storage::ReadView& view, const storage::Key& key) {
-    std::optional<storage::ValueView> value = view.Find(key);
+    std::optional<storage::ValueView> value = view.Find(key, access_);
     ++(value.has_value() ? environment_->keyspace_hits : environment_->keyspace_misses);
     return value;
   }
@@ -81,6 +81,7 @@ class CommandContext {
     hashed_index_ = index;
     hash_ = hash;
   }
+  void SetAccess(storage::Access access) { access_ = access; }  // CLIENT NO-TOUCH
   std::unique_ptr<Continuation> TakeRest() { return std::move(rest_); }
 
  private:
@@ -92,6 +93,7 @@ class CommandContext {
   CommandEnvironment* environment_;
   size_t hashed_index_ = 0;  // 0: no hash was made (argument 0 is never a key)
   uint64_t hash_ = 0;
+  storage::Access access_ = storage::Access::kTouch;
   std::unique_ptr<Continuation> rest_;
 };
 

@@ -238,8 +238,8 @@ constexpr const char* CommandRowsProblem(CommandFamily family) {
     if (row.Has(kReadonly) && std::holds_alternative<ServerHandler>(row.run)) {
       return "kReadonly with a server handler";
     }
-    if (row.subcommands.empty() == std::holds_alternative<std::monostate>(row.run)) {
-      return "either a handler or subcommands";
+    if (row.subcommands.empty() && std::holds_alternative<std::monostate>(row.run)) {
+      return "neither a handler nor subcommands";
     }
     if (row.reserve != nullptr && !row.Has(kWrite)) return "an estimator without kWrite";
     const int arguments_min = row.arity < 0 ? -row.arity : row.arity;

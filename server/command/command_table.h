@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,26 +12,33 @@
 
 namespace verso::server {
 
+// A row with what the table knows about it.
+struct CommandEntry {
+  const CommandSpec* row = nullptr;
+  const CommandEntry* container = nullptr;  // of a subcommand
+  std::string full_name;                    // "config|get": in COMMAND INFO, CLIENT LIST, errors
+  size_t index = 0;                         // of its metrics
+  std::vector<const CommandEntry*> subcommands;
+
+  const CommandEntry* FindSubcommand(std::string_view name) const;
+};
+
 class CommandTable {
  public:
   static const CommandTable& Get();
 
   // One multiplication and one comparison: the table is a perfect hash of the lower-cased names.
-  const CommandSpec* Find(std::string_view name) const {
-    const CommandSpec* row = slots_[Slot(name, multiplier_)];
-    return row != nullptr && Matches(*row, name) ? row : nullptr;
+  const CommandEntry* Find(std::string_view name) const {
+    const CommandEntry* entry = slots_[Slot(name, multiplier_)];
+    return entry != nullptr && Matches(entry->row->name, name) ? entry : nullptr;
   }
-  static const CommandSpec* FindSubcommand(const CommandSpec& container, std::string_view name);
-  // "config|get" as COMMAND INFO, CLIENT LIST and errors write it; nullptr if there is no such.
-  const CommandSpec* FindFull(std::string_view full_name, const CommandSpec** container) const;
+  // "config|get", in any case.
+  const CommandEntry* FindFull(std::string_view full_name) const;
 
-  // Alphabetical.
-  const std::vector<const CommandSpec*>& commands() const { return commands_; }
-  // A small number for each row, subcommands included: index of its metrics.
-  size_t IndexOf(const CommandSpec* row) const;
-  size_t row_count() const { return row_count_; }
-  // "config|get" of a row with this index.
-  const std::string& FullName(size_t index) const { return full_names_[index]; }
+  // Alphabetical, containers only.
+  const std::vector<const CommandEntry*>& commands() const { return commands_; }
+  // Subcommands included.
+  const std::deque<CommandEntry>& entries() const { return entries_; }
 
   // The README's table.
   std::string Markdown() const;
@@ -58,26 +66,20 @@ class CommandTable {
     head = ((head | kCase) + (tail | kCase) * 31 + name.size()) * multiplier;
     return head >> (64 - kSlotBits);
   }
-  static bool Matches(const CommandSpec& row, std::string_view name) {
-    if (row.name.size() != name.size()) return false;
+  static bool Matches(std::string_view lower, std::string_view name) {
+    if (lower.size() != name.size()) return false;
     for (size_t i = 0; i < name.size(); ++i) {
       unsigned char c = static_cast<unsigned char>(name[i]);
       if (c >= 'A' && c <= 'Z') c |= 0x20;
-      if (c != static_cast<unsigned char>(row.name[i])) return false;
+      if (c != static_cast<unsigned char>(lower[i])) return false;
     }
     return true;
   }
 
-  std::array<const CommandSpec*, size_t{1} << kSlotBits> slots_{};
+  std::array<const CommandEntry*, size_t{1} << kSlotBits> slots_{};
   uint64_t multiplier_ = 0;
-  std::vector<const CommandSpec*> commands_;
-  struct Indexed {
-    const CommandSpec* row;
-    size_t index;
-  };
-  std::vector<Indexed> by_address_;
-  std::vector<std::string> full_names_;
-  size_t row_count_ = 0;
+  std::deque<CommandEntry> entries_;
+  std::vector<const CommandEntry*> commands_;
 };
 
 // ACL categories of a command, alphabetical, without the @: derived from flags and group, nowhere written down per command.

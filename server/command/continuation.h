@@ -29,8 +29,9 @@ inline constexpr size_t kReplyBytesAtOnce = 64 * 1024;
 
 class Slice {
  public:
-  Slice(ReplyWriter* reply, uint64_t deadline_us, size_t output_bytes_max)
-      : reply_(reply), deadline_us_(deadline_us), output_bytes_max_(output_bytes_max) {}
+  static constexpr uint64_t kBudgetUs = 1000;
+
+  Slice(ReplyWriter* reply, size_t output_bytes_max);
 
   ReplyWriter& reply() { return *reply_; }
   // True when this slice has used its time or filled the client's output. Reads the clock every

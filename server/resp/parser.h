@@ -40,6 +40,12 @@ class RequestParser {
   ParseStatus Next(char* data, size_t size, const ParseLimits& limits,
                    std::vector<std::string_view>* arguments);
 
+  // Forgets a request that was begun: the caller will show bytes that lie before it.
+  void Reset() {
+    resume_at_ = 0;
+    resume_arguments_.clear();
+  }
+
   size_t consumed() const { return consumed_; }
   size_t bytes_wanted() const { return bytes_wanted_; }
   std::string_view error() const { return error_; }

@@ -10,7 +10,7 @@
 
 namespace verso::server {
 
-struct CommandSpec;
+struct CommandEntry;
 
 // Names a client for as long as it lives and never another one: slots are used again, generations are not.
 struct ClientHandle {
@@ -36,8 +36,7 @@ struct Session {
   uint64_t created_ms = 0;
   uint64_t active_ms = 0;  // last request
   uint64_t commands = 0;
-  const CommandSpec* last_command = nullptr;
-  const CommandSpec* last_container = nullptr;  // of a subcommand
+  const CommandEntry* last_command = nullptr;
   std::pmr::string name{ClientMemory()};
   std::pmr::string library_name{ClientMemory()};
   std::pmr::string library_version{ClientMemory()};

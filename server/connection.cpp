@@ -1,0 +1,451 @@
+#include "server/connection.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "server/command/arg_reader.h"
+#include "server/logging.h"
+#include "server/server.h"
+
+namespace verso::server {
+
+using storage::Key;
+using storage::ReadView;
+
+Connection::Connection(Server* server, int fd, bool is_unix)
+    : server_(server), fd_(fd), is_unix_(is_unix), out_(&server->buffers()), reply_(&out_) {
+  progress_ms_ = server->state().now_ms;
+}
+
+Connection::~Connection() { ReleaseInput(); }
+
+void Connection::OnReady(uint32_t events) {
+  if (closed()) return;
+  if ((events & EPOLLOUT) != 0) server_->WantFlush(this);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  if ((interest_ & EPOLLIN) == 0) {
+    // Nothing is received now, but a peer that has gone must be noticed: the set is level-triggered.
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) CloseNow();
+    return;
+  }
+  if (Receive()) ProcessInput();
+}
+
+// False: nothing came, or the connection has ended.
+bool Connection::Receive() {
+  if (!MakeRoom()) {
+    LogWarning("client {} ended: no memory for its input of {} bytes", session_.id, end_ - begin_);
+    CloseNow();
+    return false;
+  }
+  const ssize_t got = recv(fd_, data_ + end_, capacity_ - end_, 0);
+  if (got <= 0) {
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+      if (begin_ == end_) ReleaseInput();
+      return false;
+    }
+    CloseNow();
+    return false;
+  }
+  end_ += static_cast<size_t>(got);
+  bytes_in_ += static_cast<uint64_t>(got);
+  Metrics& metrics = server_->state().metrics;
+  metrics.bytes_in += static_cast<uint64_t>(got);
+  ++metrics.reads;
+  session_.active_ms = server_->state().now_ms;
+  if (end_ - begin_ > server_->state().settings.client_query_buffer_limit) {
+    ++metrics.query_buffer_disconnections;
+    LogWarning("client {} ended: its input of {} bytes is above client-query-buffer-limit",
+               session_.id, end_ - begin_);
+    CloseNow();
+    return false;
+  }
+  return true;
+}
+
+bool Connection::MakeRoom() {
+  if (data_ == nullptr) {
+    data_ = server_->buffers().Take();
+    capacity_ = BufferPool::kBlockBytes;
+    return true;
+  }
+  if (end_ < capacity_ && begin_ + wanted_ <= capacity_) return true;
+  if (begin_ > 0) {
+    std::memmove(data_, data_ + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    if (end_ < capacity_ && wanted_ <= capacity_) return true;
+  }
+  if (end_ < capacity_) return true;
+  // As much again as has arrived, never more than the request needs (P1).
+  size_t capacity = 2 * capacity_;
+  if (wanted_ > end_) capacity = std::min(capacity, std::max(wanted_, end_ + 4096));
+  if (!large_.Grow(capacity)) return false;
+  if (!large_input_) {
+    std::memcpy(large_.data(), data_, end_);
+    server_->buffers().Give(data_);
+    large_input_ = true;
+  }
+  data_ = large_.data();
+  capacity_ = large_.capacity();
+  return true;
+}
+
+void Connection::ReleaseInput() {
+  if (data_ == nullptr) return;
+  const size_t left = end_ - begin_;
+  if (left == 0 || closed()) {
+    if (large_input_) {
+      large_.Reset();
+    } else {
+      server_->buffers().Give(data_);
+    }
+    data_ = nullptr;
+    begin_ = end_ = capacity_ = wanted_ = 0;
+    large_input_ = false;
+  } else if (large_input_ && left < BufferPool::kBlockBytes / 2 &&
+             wanted_ <= BufferPool::kBlockBytes) {
+    char* block = server_->buffers().Take();
+    std::memcpy(block, data_ + begin_, left);
+    large_.Reset();
+    large_input_ = false;
+    data_ = block;
+    capacity_ = BufferPool::kBlockBytes;
+    begin_ = 0;
+    end_ = left;
+  }
+}
+
+ParseLimits Connection::Limits() const {
+  return {.bulk_bytes_max = server_->state().settings.proto_max_bulk_len,
+          .authenticated = session_.authenticated};
+}
+
+void Connection::ProcessInput() {
+  if (running_) return;
+  running_ = true;
+  while (!closed() && !closing_ && rest_ == nullptr && begin_ < end_ && end_ - begin_ >= wanted_) {
+    if (out_.bytes_pending() > server_->OutputAllowance()) {
+      reading_paused_ = true;
+      break;
+    }
+    const size_t count = ParseBatch();
+    if (count == 0 || !RunBatch(count)) break;
+  }
+  running_ = false;
+  ReleaseInput();
+  if (closed()) return;
+  if (!out_.empty() || closing_) server_->WantFlush(this);
+  UpdateInterest();
+}
+
+size_t Connection::ParseBatch() {
+  TurnScratch& scratch = server_->scratch();
+  scratch.arguments.clear();
+  scratch.parsed.clear();
+  const ParseLimits limits = Limits();
+  size_t at = begin_;
+  wanted_ = 0;
+  while (scratch.parsed.size() < kBatch) {
+    const size_t first = scratch.arguments.size();
+    const ParseStatus status = parser_.Next(data_ + at, end_ - at, limits, &scratch.arguments);
+    if (status == ParseStatus::kError) {
+      // What came before it is answered first; the error shows again then.
+      if (scratch.parsed.empty()) ProtocolError(parser_.error());
+      break;
+    }
+    if (status == ParseStatus::kIncomplete) {
+      if (scratch.parsed.empty()) {
+        begin_ = at + parser_.consumed();
+        if (begin_ < end_) wanted_ = parser_.bytes_wanted();
+      }
+      break;
+    }
+    const bool is_inline = data_[at] != '*';
+    at += parser_.consumed();
+    scratch.parsed.push_back({first, scratch.arguments.size() - first, at});
+    // An inline request was unescaped in place and cannot be parsed twice; before AUTH each request may change the limits.
+    if (is_inline || !session_.authenticated) break;
+  }
+  return scratch.parsed.size();
+}
+
+// False: stop for now.
+bool Connection::RunBatch(size_t count) {
+  TurnScratch& scratch = server_->scratch();
+  ServerState& state = server_->state();
+  const CommandTable& table = CommandTable::Get();
+  scratch.requests.resize(count);
+  size_t start = begin_;
+  for (size_t i = 0; i < count; ++i) {
+    const TurnScratch::Parsed& parsed = scratch.parsed[i];
+    Request& request = scratch.requests[i];
+    request.arguments = {scratch.arguments.data() + parsed.first, parsed.count};
+    request.entry = table.Find(request.arguments[0]);
+    request.bytes = parsed.end - start;
+    request.hashed_index = 0;
+    start = parsed.end;
+  }
+  if (count > 1) {
+    const ReadView view(*state.store, state.store->main(), session_.db, state.now_ms);
+    Key keys[kBatch];
+    size_t key_count = 0;
+    for (size_t i = 0; i < count; ++i) {
+      Request& request = scratch.requests[i];
+      if (request.entry == nullptr) continue;
+      const auto index = static_cast<size_t>(request.entry->row->keys[0].first);
+      if (index == 0 || index >= request.arguments.size()) continue;
+      keys[key_count] = view.MakeKey(request.arguments[index]);
+      request.hashed_index = index;
+      request.hash = keys[key_count].hash;
+      ++key_count;
+    }
+    view.Prefetch(keys, key_count);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const bool go_on = RunRequest(scratch.requests[i]);
+    begin_ = scratch.parsed[i].end;
+    if (!go_on) {
+      // The rest is parsed again when it is its turn.
+      parser_.Reset();
+      wanted_ = 0;
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Connection::RunRequest(const Request& request) {
+  if (request.entry == nullptr && GuardCrossProtocol(request)) return false;
+  const ReplyMode mode_before = session_.reply_mode;
+  const uint64_t mark = out_.written();
+  const Outcome outcome = server_->dispatcher().Run(request, session_, reply_, &rest_);
+  if (mode_before != ReplyMode::kOn || session_.reply_mode != ReplyMode::kOn) {
+    ApplyReplyMode(mark, mode_before);
+  }
+  if (outcome == Outcome::kYield) {
+    storage::Store& store = server_->store();
+    pin_ = store.PinForRead(store.main(), server_->state().now_ms);
+    rest_db_ = session_.db;
+    progress_ms_ = server_->state().now_ms;
+    server_->WantRun(this);
+    return false;
+  }
+  if (session_.close_after_reply) CloseAfterReply();
+  return !closing_ && !closed();
+}
+
+bool Connection::RunSlice() {
+  if (closed() || rest_ == nullptr) return false;
+  if (out_.bytes_pending() >= kReplyBytesAtOnce * 4) {
+    server_->WantFlush(this);  // Flush() calls us again when there is room
+    return false;
+  }
+  ++server_->state().metrics.slices;
+  const uint64_t mark = out_.written();
+  const ReplyMode mode = session_.reply_mode;
+  Slice slice(&reply_, kReplyBytesAtOnce * 4);
+  const ReadView view(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
+  const bool finished = rest_->Run(view, slice);
+  if (out_.written() != mark) progress_ms_ = server_->state().now_ms;
+  if (mode == ReplyMode::kOff || mode == ReplyMode::kSkip) out_.TruncateTo(mark);
+  if (finished) {
+    rest_.reset();
+    pin_.Release();
+    if (mode == ReplyMode::kSkip) session_.reply_mode = ReplyMode::kOn;
+    if (session_.close_after_reply) CloseAfterReply();
+  }
+  server_->WantFlush(this);
+  return true;
+}
+
+void Connection::ApplyReplyMode(uint64_t mark, ReplyMode before) {
+  ReplyMode& mode = session_.reply_mode;
+  const bool mute = mode == ReplyMode::kOff || before == ReplyMode::kSkip;
+  if (mute && rest_ == nullptr) out_.TruncateTo(mark);
+  if (before == ReplyMode::kSkip && mode == ReplyMode::kSkip && rest_ == nullptr) {
+    mode = ReplyMode::kOn;
+  } else if (mode == ReplyMode::kSkipNext) {
+    mode = ReplyMode::kSkip;
+  }
+}
+
+void Connection::ProtocolError(std::string_view text) {
+  LogVerbose("client {}: {}", session_.id, text);
+  reply_.Error("ERR " + std::string(text));
+  CloseAfterReply();
+}
+
+// A browser tricked into talking to us sends a POST or a Host line (cross-protocol scripting). True: the connection was ended.
+bool Connection::GuardCrossProtocol(const Request& request) {
+  const ByteView name = request.arguments[0];
+  if (!EqualsIgnoreCase(name, "post") && !EqualsIgnoreCase(name, "host:")) return false;
+  LogWarning("possible attack: client {} at {} sends HTTP; connection ended", session_.id,
+             peer_address());
+  CloseNow();
+  return true;
+}
+
+void Connection::Flush() {
+  in_flush_list = false;
+  if (closed()) return;
+  ServerState& state = server_->state();
+  const uint64_t limit = held_.empty() ? ~uint64_t{0} : held_.Limit(server_->released_sequence());
+  bool stuck = false;
+  while (!stuck && !out_.empty() && out_.consumed() < limit) {
+    struct iovec pieces[kPiecesMax];
+    const size_t count = out_.Gather(pieces, kPiecesMax, limit - out_.consumed());
+    size_t offered = 0;
+    for (size_t i = 0; i < count; ++i) offered += pieces[i].iov_len;
+    ssize_t sent;
+    if (count == 1) {
+      sent = send(fd_, pieces[0].iov_base, offered, MSG_NOSIGNAL);
+    } else {
+      struct msghdr message {};
+      message.msg_iov = pieces;
+      message.msg_iovlen = count;
+      sent = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    }
+    ++state.metrics.writes;
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) {
+        CloseNow();
+        return;
+      }
+      sent = 0;
+    }
+    if (sent > 0) progress_ms_ = state.now_ms;
+    out_.Consume(static_cast<size_t>(sent));
+    state.metrics.bytes_out += static_cast<uint64_t>(sent);
+    stuck = static_cast<size_t>(sent) < offered;
+  }
+  server_->OutputChanged(static_cast<int64_t>(out_.bytes_pending()) -
+                         static_cast<int64_t>(output_counted_));
+  output_counted_ = out_.bytes_pending();
+  writable_wanted_ = stuck;
+  if (closing_ && out_.empty()) {
+    CloseNow();
+    return;
+  }
+  if (stuck) CheckOutputLimits();
+  if (closed()) return;
+  if (rest_ != nullptr && out_.bytes_pending() < kReplyBytesAtOnce) server_->WantRun(this);
+  if (reading_paused_ && out_.bytes_pending() <= server_->OutputAllowance() / 2) {
+    reading_paused_ = false;
+    server_->WantRun(this);
+  }
+  UpdateInterest();
+}
+
+void Connection::CheckOutputLimits() {
+  const OutputLimit& limit = server_->state().settings.output_limit_normal;
+  const uint64_t pending = out_.bytes_pending();
+  const uint64_t now_ms = server_->state().now_ms;
+  bool over = limit.hard_bytes != 0 && pending >= limit.hard_bytes;
+  if (limit.soft_bytes != 0 && pending >= limit.soft_bytes) {
+    if (soft_limit_since_ms_ == 0) soft_limit_since_ms_ = now_ms;
+    over |= now_ms - soft_limit_since_ms_ > static_cast<uint64_t>(limit.soft_seconds) * 1000;
+  } else {
+    soft_limit_since_ms_ = 0;
+  }
+  if (!over) return;
+  ++server_->state().metrics.output_buffer_disconnections;
+  LogWarning("client {} ended: {} bytes of replies are above client-output-buffer-limit",
+             session_.id, pending);
+  CloseNow();
+}
+
+void Connection::UpdateInterest() {
+  if (closed()) return;
+  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr;
+  const uint32_t interest = (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
+  if (interest == interest_) return;
+  interest_ = interest;
+  server_->loop().Change(fd_, interest, this);
+}
+
+void Connection::CloseAfterReply() {
+  closing_ = true;
+  server_->WantFlush(this);
+}
+
+void Connection::CloseNow() {
+  if (closed()) return;
+  server_->loop().Remove(fd_);
+  // Shut down first: while a forked child holds a copy, closing alone would leave the peer waiting.
+  shutdown(fd_, SHUT_RDWR);
+  close(fd_);
+  fd_ = -1;
+  rest_.reset();
+  pin_.Release();
+  out_.Clear();
+  server_->OutputChanged(-static_cast<int64_t>(output_counted_));
+  output_counted_ = 0;
+  if (!running_) ReleaseInput();  // else a request may still look at its arguments
+  server_->Bury(this);
+}
+
+bool Connection::CheckTimeouts(uint64_t now_ms) {
+  if (closed()) return true;
+  const auto timeout_ms = static_cast<uint64_t>(server_->state().settings.timeout) * 1000;
+  if (timeout_ms != 0 && rest_ == nullptr && now_ms > session_.active_ms + timeout_ms) {
+    LogVerbose("client {} ended: idle", session_.id);
+    CloseNow();
+    return true;
+  }
+  // Replies of a slow reader hold memory, a half-made long reply also holds a pin.
+  if ((rest_ != nullptr || reading_paused_ || closing_) && now_ms > progress_ms_ + kStuckMs) {
+    LogWarning("client {} ended: it has not read its replies for {} s", session_.id,
+               kStuckMs / 1000);
+    CloseNow();
+    return true;
+  }
+  if (!out_.empty()) CheckOutputLimits();
+  return closed();
+}
+
+size_t Connection::memory_bytes() const {
+  return sizeof(*this) + capacity_ + out_.blocks() * BufferPool::kBlockBytes;
+}
+
+namespace {
+
+std::string AddressText(const sockaddr_storage& address, const std::string& unix_path) {
+  char text[INET6_ADDRSTRLEN] = "?";
+  if (address.ss_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&address);
+    inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+    return std::string(text) + ":" + std::to_string(ntohs(in->sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto* in = reinterpret_cast<const sockaddr_in6*>(&address);
+    inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof(text));
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(in->sin6_port));
+  }
+  return unix_path + ":0";
+}
+
+}  // namespace
+
+std::string Connection::peer_address() const {
+  sockaddr_storage address{};
+  socklen_t bytes = sizeof(address);
+  getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &bytes);
+  return AddressText(address, server_->state().settings.unixsocket);
+}
+
+std::string Connection::local_address() const {
+  sockaddr_storage address{};
+  socklen_t bytes = sizeof(address);
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &bytes);
+  return AddressText(address, server_->state().settings.unixsocket);
+}
+
+}  // namespace verso::server

@@ -1,0 +1,59 @@
+// ServerState: what the dispatcher's gates and INFO look at, without a socket: a test or a replay makes one and runs commands on it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/command/command_context.h"
+#include "server/command/effect_unit.h"
+#include "server/metrics.h"
+#include "server/settings.h"
+#include "storage/keyspace/keyspace.h"
+#include "storage/memory/store.h"
+
+namespace verso::server {
+
+// Hears of every changed key (K3). Counts them for `save` points; records deletions by expiry as effects. WATCH, notifications and blocked
+// clients will listen here.
+class ChangeTracker final : public storage::KeyObserver {
+ public:
+  void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
+                  const storage::KeyEvent& event) override;
+  void DatabaseChanged(const storage::Line& line, int db, const char* event) override;
+
+  uint64_t changes() const { return changes_; }              // ever
+  uint64_t changes_since_save() const { return changes_ - changes_at_save_; }
+  uint64_t expired() const { return expired_; }
+  // A save has begun at a moment when changes() was `at`, and is through.
+  void Saved(uint64_t at) { changes_at_save_ = at; }
+  void set_consumer(EffectConsumer* consumer) { consumer_ = consumer; }
+
+ private:
+  uint64_t changes_ = 0;
+  uint64_t changes_at_save_ = 0;
+  uint64_t expired_ = 0;
+  EffectConsumer* consumer_ = nullptr;
+};
+
+struct ServerState {
+  Settings settings;
+  CommandEnvironment environment;
+  Metrics metrics;
+  std::vector<CommandMetrics> command_metrics;  // by CommandEntry::index
+  ChangeTracker changes;
+  storage::Store* store = nullptr;
+  EffectConsumer* effect_consumer = nullptr;  // the log and the replicas, when there are any
+  uint64_t now_ms = 0;                        // of this turn: commands are judged by it
+  bool loading = false;
+  bool last_save_failed = false;
+
+  // Takes over what commands need from the settings, at the start and after CONFIG SET.
+  void ApplySettings() {
+    environment.databases = static_cast<int>(settings.databases);
+    environment.bulk_bytes_max = settings.proto_max_bulk_len;
+  }
+  uint64_t used_memory() const { return store->arena().bytes_allocated(); }
+};
+
+}  // namespace verso::server
