@@ -1,15 +1,20 @@
-// The families that command_table.cpp joins. Each is defined at the foot of its cmd_<family>.cpp. An explicit list, because
-// self-registration from static libraries gets dropped by linkers.
+// The families that command_table.cpp joins. Each is defined at the foot of its cmd_<family>.cpp.
+// An explicit list, because self-registration from static libraries gets dropped by linkers.
 #pragma once
 
 #include "server/command/command_spec.h"
 
 namespace verso::server {
 
-extern const CommandFamily kStringCommands;      // cmd_string.cpp
-extern const CommandFamily kKeyCommands;         // cmd_key.cpp
-extern const CommandFamily kConnectionCommands;  // cmd_connection.cpp
-extern const CommandFamily kServerCommands;      // cmd_server.cpp
-extern const CommandFamily kIntrospectCommands;  // cmd_introspect.cpp
+extern const CommandFamily kStringCommands;        // cmd_string.cpp
+extern const CommandFamily kStringNumberCommands;  // cmd_string_number.cpp
+extern const CommandFamily kStringRangeCommands;   // cmd_string_range.cpp
+extern const CommandFamily kBitmapCommands;        // cmd_bitmap.cpp
+extern const CommandFamily kKeyCommands;           // cmd_key.cpp
+extern const CommandFamily kKeyScanCommands;       // cmd_key_scan.cpp
+extern const CommandFamily kExpireCommands;        // cmd_expire.cpp
+extern const CommandFamily kConnectionCommands;    // cmd_connection.cpp
+extern const CommandFamily kServerCommands;        // cmd_server.cpp
+extern const CommandFamily kIntrospectCommands;    // cmd_introspect.cpp
 
 }  // namespace verso::server

@@ -22,7 +22,9 @@ const CommandTable& CommandTable::Get() {
 
 CommandTable::CommandTable() {
   for (const CommandFamily family :
-       {kStringCommands, kKeyCommands, kConnectionCommands, kServerCommands, kIntrospectCommands}) {
+       {kStringCommands, kStringNumberCommands, kStringRangeCommands, kBitmapCommands, kKeyCommands,
+        kKeyScanCommands, kExpireCommands, kConnectionCommands, kServerCommands,
+        kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;
