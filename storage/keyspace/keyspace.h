@@ -18,7 +18,9 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
+#include "storage/index/hash_trie.h"
 #include "storage/memory/line.h"
+#include "storage/memory/line_root.h"
 #include "storage/types/string_value.h"
 #include "storage/types/value.h"
 
@@ -27,10 +29,7 @@ namespace verso::storage {
 class Store;
 
 // A key and its hash, computed once per command (in the prefetch stage when there is one).
-struct Key {
-  ByteView bytes;
-  uint64_t hash = 0;
-};
+using Key = TrieKey;
 
 // Names and classes are those of Redis' keyspace notifications: 'g' generic, '$' string, 'x' expired, ...
 struct KeyEvent {
@@ -54,6 +53,15 @@ class ReadView {
   ReadView(const Store& store, const Line& line, int db, uint64_t moment_ms);
   // A version somebody holds a pin of: `root` is Pin::root, moment the pin's.
   ReadView(const Store& store, const Ref& pinned_root, int db, uint64_t moment_ms);
+  ReadView(const ReadView& other);
+  ReadView& operator=(const ReadView& other);
+
+  // The same version and moment, another database.
+  ReadView InDatabase(int db) const {
+    ReadView other(*this);
+    other.db_ = db;
+    return other;
+  }
 
   int db() const { return db_; }
   uint64_t moment_ms() const { return moment_ms_; }
@@ -87,6 +95,16 @@ class ReadView {
   std::optional<uint64_t> MemoryUsage(const Key& key) const;
 
  protected:
+  // Null: the line was never written.
+  const DatabaseRoot* Root() const {
+    return *root_ ? reinterpret_cast<const LineRoot*>(arena_->Resolve(*root_))->databases + db_ : nullptr;
+  }
+  // An entry whether expired or not.
+  std::optional<TrieEntry> FindEntry(const Key& key) const;
+  bool Expired(uint64_t deadline_ms) const { return deadline_ms <= moment_ms_; }  // K1
+  uint16_t Clock() const { return static_cast<uint16_t>(moment_ms_ / 1000); }
+  void Touch(const TriePlace& place) const;
+
   const Store* store_;
   const PageArena* arena_;
   const Line* line_ = nullptr;  // null in a pinned view
@@ -141,6 +159,16 @@ class WriteView : public ReadView {
   uint64_t NextDeadline() const;
 
  private:
+  DatabaseRoot* WritableRoot(int db);
+  void PutValue(int db, const Key& key, const ValueView& value);
+  // Removes an entry that is there; the value is the caller's.
+  TriePrevious TakeEntry(int db, const Key& key);
+  void MoveDeadline(DatabaseRoot* root, const Key& key, uint64_t from_ms, uint64_t to_ms);
+  ValueView BuildString(ByteView value);
+  bool OverwriteExternal(const Key& key, ByteView value, const SetOptions& options);
+  void WriteWithin(const Key& key, size_t offset, ByteView bytes, size_t length);
+  void Changed(int db, const Key& key, const KeyEvent& event);
+
   Store* writable_store_;
   Line* writable_line_;
 };

@@ -94,6 +94,12 @@ class PageArena {
     return const_cast<PageArena*>(this)->Clock(leaf, slot);
   }
 
+  // Clocks are no pages: reading a key may stamp one.
+  void Touch(const Ref& leaf, size_t slot, uint16_t value) const {
+    uint16_t* clock = const_cast<PageArena*>(this)->Clock(leaf, slot);
+    if (*clock != value) *clock = value;
+  }
+
   // ---- restart: marks runs as allocated; their bytes are written (by pwrite or through a mapping) before or after, by whoever loads.
   // A slab with free runs is backed here, a full one by who fills it. Requires: nothing has been allocated yet.
   // Fails: a slab out of range, twice, or a bad class (bytes from a disk), or no memory.

@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "storage/index/counted_btree.h"
+#include "storage/index/hash_trie.h"
+#include "storage/keyspace/keyspace.h"
+#include "storage/memory/page_kinds.h"
+#include "storage/memory/store.h"
+
+namespace verso::storage {
+namespace {
+
+// Deadlines at or before the moment: the items below (moment + 1, 0).
+uint64_t ExpiredCount(const PageArena& arena, const DatabaseRoot& root, uint64_t moment_ms) {
+  return TreeRank(arena, root.deadlines, TreeItem{moment_ms + 1, 0});
+}
+
+uint64_t TreeBytes(const PageArena& arena, const Ref& ref) {
+  uint64_t bytes = RunBytes(ref.size());
+  if (HasChildren(ref.kind())) {
+    VisitRefs(arena.Resolve(ref), ref, [&](const Ref& child) { bytes += TreeBytes(arena, child); });
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ReadView::ReadView(const Store& store, const Line& line, int db, uint64_t moment_ms)
+    : store_(&store), arena_(&store.arena()), line_(&line), root_(&line.head()), db_(db), moment_ms_(moment_ms) {}
+
+ReadView::ReadView(const Store& store, const Ref& pinned_root, int db, uint64_t moment_ms)
+    : store_(&store), arena_(&store.arena()), pinned_(pinned_root), db_(db), moment_ms_(moment_ms) {
+  root_ = &pinned_;
+}
+
+ReadView::ReadView(const ReadView& other) { *this = other; }
+
+ReadView& ReadView::operator=(const ReadView& other) {
+  store_ = other.store_;
+  arena_ = other.arena_;
+  line_ = other.line_;
+  pinned_ = other.pinned_;
+  root_ = other.line_ != nullptr ? other.root_ : &pinned_;
+  db_ = other.db_;
+  moment_ms_ = other.moment_ms_;
+  return *this;
+}
+
+Key ReadView::MakeKey(ByteView bytes) const { return Key{bytes, Hash64(bytes, store_->secret())}; }
+
+std::optional<TrieEntry> ReadView::FindEntry(const Key& key) const {
+  const DatabaseRoot* root = Root();
+  if (root == nullptr) return std::nullopt;
+  return TrieReader(*arena_, root->keys).Find(key);
+}
+
+void ReadView::Touch(const TriePlace& place) const {
+  if (line_ != nullptr) arena_->Touch(place.leaf, place.slot, Clock());
+}
+
+std::optional<ValueView> ReadView::Find(const Key& key, Access access) const {
+  const std::optional<TrieEntry> entry = FindEntry(key);
+  if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;
+  if (access == Access::kTouch) Touch(entry->place);
+  return entry->value;
+}
+
+uint64_t ReadView::Count() const {
+  const DatabaseRoot* root = Root();
+  return root == nullptr ? 0 : root->count - ExpiredCount(*arena_, *root, moment_ms_);
+}
+
+uint64_t ReadView::CountWithDeadline() const {
+  const DatabaseRoot* root = Root();
+  if (root == nullptr) return 0;
+  return TreeCount(*arena_, root->deadlines) - ExpiredCount(*arena_, *root, moment_ms_);
+}
+
+uint64_t ReadView::AverageTtlMs() const {
+  const DatabaseRoot* root = Root();
+  if (root == nullptr) return 0;
+  const uint64_t first = ExpiredCount(*arena_, *root, moment_ms_);
+  const uint64_t live = TreeCount(*arena_, root->deadlines) - first;
+  const uint64_t samples = std::min<uint64_t>(live, 16);
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < samples; ++i) {
+    sum += TreeByIndex(*arena_, root->deadlines, first + i * live / samples)->a - moment_ms_;
+  }
+  return samples == 0 ? 0 : sum / samples;
+}
+
+uint64_t ReadView::Scan(uint64_t cursor, size_t count, const ScanVisitor& visit) const {
+  const DatabaseRoot* root = Root();
+  if (root == nullptr) return 0;
+  std::string long_key;
+  return TrieReader(*arena_, root->keys).Scan(cursor, count, store_->secret(), [&](const TrieEntry& entry) {
+    if (Expired(entry.value.deadline_ms)) return;
+    if (const auto key = entry.KeyContiguous(*arena_)) {
+      visit(*key, entry.value);
+    } else {
+      long_key = entry.KeyCopy(*arena_);
+      visit(long_key, entry.value);
+    }
+  });
+}
+
+std::optional<std::string> ReadView::RandomKey(uint64_t random) const {
+  const DatabaseRoot* root = Root();
+  if (root == nullptr || Count() == 0) return std::nullopt;
+  const TrieReader keys(*arena_, root->keys);
+  for (int i = 0; i < 64; ++i) {
+    const std::optional<TrieEntry> entry = keys.Random(random);
+    if (entry && !Expired(entry->value.deadline_ms)) return entry->KeyCopy(*arena_);
+    random = random * 6364136223846793005u + 1442695040888963407u;
+  }
+  // Nearly everything has expired: the first live one from a random place on.
+  std::optional<std::string> found;
+  for (uint64_t cursor = random;; ) {
+    cursor = Scan(cursor, 1, [&](ByteView key, const ValueView&) {
+      if (!found) found = std::string(key);
+    });
+    if (found) return found;
+  }
+}
+
+void ReadView::Prefetch(const Key* keys, size_t count) const {
+  if (const DatabaseRoot* root = Root()) TrieReader(*arena_, root->keys).Prefetch(keys, count);
+}
+
+std::optional<uint64_t> ReadView::IdleSeconds(const Key& key) const {
+  const std::optional<TrieEntry> entry = FindEntry(key);
+  if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;
+  return static_cast<uint16_t>(Clock() - *arena_->Clock(entry->place.leaf, entry->place.slot));
+}
+
+std::optional<uint64_t> ReadView::MemoryUsage(const Key& key) const {
+  const std::optional<TrieEntry> entry = FindEntry(key);
+  if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;
+  constexpr uint64_t kSlotBytes = 3 + sizeof(uint16_t);  // fingerprint, offset, clock
+  uint64_t bytes = entry->bytes + kSlotBytes;
+  if (entry->key_external) bytes += TreeBytes(*arena_, entry->key_ref);
+  if (entry->value.external) bytes += TreeBytes(*arena_, entry->value.ref);
+  return bytes;
+}
+
+}  // namespace verso::storage
