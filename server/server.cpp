@@ -123,6 +123,10 @@ Status Server::RaiseDescriptorLimit() {
 Status Server::Open() {
   VERSO_TRY_STATUS(RaiseDescriptorLimit());
   VERSO_TRY_STATUS(loop_.Open(this));
+  if (saves_ != nullptr) {
+    saves_->Attach(&loop_);
+    state_.loading = saves_->loading();
+  }
   const Settings& settings = state_.settings;
   const int backlog = static_cast<int>(settings.tcp_backlog);
   if (settings.port != 0 || settings.unixsocket.empty()) {
@@ -176,7 +180,7 @@ bool Server::Shutdown(ShutdownHow how, bool force, bool) {
   LogWarning("User requested shutdown...");
   const bool save = how == ShutdownHow::kSave ||
                     (how == ShutdownHow::kDefault && !state_.settings.save.empty());
-  if (saves_ != nullptr && saves_->report().running) {
+  if (saves_ != nullptr && saves_->running()) {
     if (save) {
       saves_->Wait();
       NoteSaveEnd();
@@ -232,7 +236,7 @@ bool Server::EndTurn() {
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   flush_list_.clear();
   if (expire_more_) ExpireSome();
-  background_more_ = store_->Background(kBackgroundUs);
+  background_more_ = !state_.loading && store_->Background(kBackgroundUs);
   for (Connection* connection : graveyard_) {
     Slot& slot = slots_[connection->session().handle.slot];
     slot.connection = nullptr;
@@ -342,7 +346,7 @@ uint64_t Server::Cron() {
   loop_.Wake();
   // A running save is looked at often: what its child has read can be given back behind it.
   const auto pause_ms = static_cast<uint64_t>(1000 / state_.settings.hz);
-  return saves_ != nullptr && saves_->report().running ? std::min<uint64_t>(pause_ms, 5) : pause_ms;
+  return saves_ != nullptr && saves_->news_expected() ? std::min<uint64_t>(pause_ms, 5) : pause_ms;
 }
 
 void Server::ExpireSome() {
@@ -416,6 +420,16 @@ void Server::NoteSaveEnd() {
   switch (saves_->Poll()) {
     case SaveEvent::kNothing:
       return;
+    case SaveEvent::kLoaded:
+      state_.loading = false;
+      LogNotice("DB loaded in {} ms", saves_->report().load_ms);
+      memory_at_start_ = state_.used_memory();
+      break;
+    case SaveEvent::kLoadFailed:
+      LogWarning("Fatal error loading the DB: {}. Exiting.", saves_->report().last_error);
+      exit_status_ = 1;
+      loop_.Stop();
+      break;
     case SaveEvent::kCommitted: {
       state_.last_save_failed = false;
       state_.changes.Saved(changes_at_save_start_);
@@ -433,8 +447,9 @@ void Server::NoteSaveEnd() {
 
 void Server::CheckSavePoints() {
   if (saves_ == nullptr || state_.loading) return;
-  const SaveReport report = saves_->report();
-  if (report.running) return;
+  if (saves_->running()) return;
+  const int64_t last_save_time =
+      std::max(saves_->report().last_save_time, static_cast<int64_t>(started_ms_ / 1000));
   const auto now_s = static_cast<int64_t>(state_.now_ms / 1000);
   const bool may_try = !state_.last_save_failed ||
                        state_.now_ms > save_tried_ms_ + uint64_t{kSaveRetrySeconds} * 1000;
@@ -442,7 +457,7 @@ void Server::CheckSavePoints() {
   const uint64_t changes = state_.changes.changes_since_save();
   for (const SavePoint& point : state_.settings.save) {
     if (changes < static_cast<uint64_t>(point.changes)) continue;
-    if (now_s - report.last_save_time <= point.seconds) continue;
+    if (now_s - last_save_time <= point.seconds) continue;
     if (!due) LogNotice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
     due = true;
   }

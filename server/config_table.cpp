@@ -1,0 +1,235 @@
+// One row per directive, sorted by name at the first use.
+#include <algorithm>
+#include <array>
+
+#include "server/command/arg_reader.h"
+#include "server/config.h"
+
+namespace verso::server {
+namespace {
+
+constexpr int64_t kIntMax = 2147483647;
+constexpr std::string_view kLogLevels[] = {"debug", "verbose", "notice", "warning", "nothing"};
+constexpr std::string_view kPolicies[] = {"noeviction",  "allkeys-lru",  "allkeys-lfu",
+                                          "allkeys-random", "volatile-lru", "volatile-lfu",
+                                          "volatile-random", "volatile-ttl"};
+constexpr std::string_view kDebugAccess[] = {"no", "local", "yes"};
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// CONFIG SET hands over one string, the file several words.
+std::vector<std::string> SplitSpaces(const std::vector<std::string>& words) {
+  std::vector<std::string> parts;
+  for (const std::string& word : words) {
+    size_t at = 0;
+    while (at < word.size()) {
+      const size_t end = std::min(word.find(' ', at), word.size());
+      if (end > at) parts.push_back(word.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  return parts;
+}
+
+std::string SetSave(Settings* settings, const std::vector<std::string>& words, bool first) {
+  const std::vector<std::string> parts = SplitSpaces(words);
+  if (first || parts.empty()) settings->save.clear();
+  if (parts.size() % 2 != 0) return "Invalid save parameters";
+  for (size_t i = 0; i < parts.size(); i += 2) {
+    SavePoint point;
+    if (!ParseInteger(parts[i], &point.seconds) || !ParseInteger(parts[i + 1], &point.changes) ||
+        point.seconds < 1 || point.changes < 0) {
+      return "Invalid save parameters";
+    }
+    settings->save.push_back(point);
+  }
+  return "";
+}
+
+std::string GetSave(const Settings& settings) {
+  std::vector<std::string> words;
+  for (const SavePoint& point : settings.save) {
+    words.push_back(std::to_string(point.seconds) + " " + std::to_string(point.changes));
+  }
+  return Join(words);
+}
+
+std::string SetBind(Settings* settings, const std::vector<std::string>& words, bool) {
+  settings->bind = SplitSpaces(words);
+  if (settings->bind.empty()) settings->bind = {"*", "-::*"};
+  return "";
+}
+
+std::string GetBind(const Settings& settings) { return Join(settings.bind); }
+
+std::string SetOutputLimit(Settings* settings, const std::vector<std::string>& words, bool) {
+  const std::vector<std::string> parts = SplitSpaces(words);
+  if (parts.empty() || parts.size() % 4 != 0) {
+    return "Wrong number of arguments in buffer limit configuration.";
+  }
+  for (size_t i = 0; i < parts.size(); i += 4) {
+    OutputLimit limit;
+    if (!ParseMemory(parts[i + 1], &limit.hard_bytes) ||
+        !ParseMemory(parts[i + 2], &limit.soft_bytes) ||
+        !ParseInteger(parts[i + 3], &limit.soft_seconds) || limit.soft_seconds < 0) {
+      return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    }
+    if (parts[i] == "normal") {
+      settings->output_limit_normal = limit;
+    } else if (parts[i] == "replica" || parts[i] == "slave") {
+      settings->output_limit_replica = limit;
+    } else if (parts[i] == "pubsub") {
+      settings->output_limit_pubsub = limit;
+    } else {
+      return "Invalid client class specified in buffer limit configuration.";
+    }
+  }
+  return "";
+}
+
+std::string GetOutputLimit(const Settings& settings) {
+  const auto show = [](std::string_view name, const OutputLimit& limit) {
+    return std::string(name) + " " + std::to_string(limit.hard_bytes) + " " +
+           std::to_string(limit.soft_bytes) + " " + std::to_string(limit.soft_seconds);
+  };
+  return show("normal", settings.output_limit_normal) + " " +
+         show("slave", settings.output_limit_replica) + " " +
+         show("pubsub", settings.output_limit_pubsub);
+}
+
+constexpr ConfigSpecial kSave = {&SetSave, &GetSave};
+constexpr ConfigSpecial kBind = {&SetBind, &GetBind};
+constexpr ConfigSpecial kOutputLimit = {&SetOutputLimit, &GetOutputLimit};
+
+std::string RefuseAppendOnly(const Settings& settings) {
+  if (!settings.appendonly) return "";
+  return "the operation log is not in this version: appendonly must be no";
+}
+std::string RefuseDaemonize(const Settings& settings) {
+  if (!settings.daemonize) return "";
+  return "this server stays in the foreground (use a service manager): daemonize must be no";
+}
+std::string RefusePolicy(const Settings& settings) {
+  if (settings.maxmemory_policy == 0) return "";
+  return "eviction is not in this version: maxmemory-policy must be noeviction";
+}
+
+using Kind = ConfigKind;
+
+constexpr ConfigRow kRows[] = {
+    {.name = "appendonly", .kind = Kind::kBool, .field = &Settings::appendonly, .changeable = true,
+     .refuse = &RefuseAppendOnly},
+    {.name = "arena-dir", .kind = Kind::kText, .field = &Settings::arena_dir},
+    {.name = "bind", .kind = Kind::kSpecial, .field = &kBind},
+    {.name = "client-output-buffer-limit", .kind = Kind::kSpecial, .field = &kOutputLimit,
+     .changeable = true},
+    {.name = "client-query-buffer-limit", .kind = Kind::kMemory,
+     .field = &Settings::client_query_buffer_limit, .changeable = true, .min = 1024 * 1024,
+     .max = INT64_MAX},
+    {.name = "daemonize", .kind = Kind::kBool, .field = &Settings::daemonize,
+     .refuse = &RefuseDaemonize},
+    {.name = "databases", .kind = Kind::kInteger, .field = &Settings::databases, .min = 1,
+     .max = 16},
+    {.name = "dir", .kind = Kind::kText, .field = &Settings::dir},
+    {.name = "enable-debug-command", .kind = Kind::kChoice,
+     .field = &Settings::enable_debug_command, .choices = kDebugAccess, .choice_count = 3},
+    {.name = "hz", .kind = Kind::kInteger, .field = &Settings::hz, .changeable = true, .min = 1,
+     .max = 500},
+    {.name = "logfile", .kind = Kind::kText, .field = &Settings::logfile},
+    {.name = "loglevel", .kind = Kind::kChoice, .field = &Settings::loglevel, .changeable = true,
+     .choices = kLogLevels, .choice_count = 5},
+    {.name = "maxclients", .kind = Kind::kInteger, .field = &Settings::maxclients,
+     .changeable = true, .min = 1, .max = 1'000'000},
+    {.name = "maxmemory", .kind = Kind::kMemory, .field = &Settings::maxmemory, .changeable = true,
+     .max = INT64_MAX},
+    {.name = "maxmemory-policy", .kind = Kind::kChoice, .field = &Settings::maxmemory_policy,
+     .changeable = true, .choices = kPolicies, .choice_count = 8, .refuse = &RefusePolicy},
+    {.name = "port", .kind = Kind::kInteger, .field = &Settings::port, .min = 0, .max = 65535},
+    {.name = "protected-mode", .kind = Kind::kBool, .field = &Settings::protected_mode,
+     .changeable = true},
+    {.name = "proto-max-bulk-len", .kind = Kind::kMemory, .field = &Settings::proto_max_bulk_len,
+     .changeable = true, .min = 1024 * 1024, .max = int64_t{512} << 20},
+    {.name = "requirepass", .kind = Kind::kSecret, .field = &Settings::requirepass,
+     .changeable = true},
+    {.name = "save", .kind = Kind::kSpecial, .field = &kSave, .changeable = true},
+    {.name = "stop-writes-on-bgsave-error", .kind = Kind::kBool,
+     .field = &Settings::stop_writes_on_bgsave_error, .changeable = true},
+    {.name = "tcp-backlog", .kind = Kind::kInteger, .field = &Settings::tcp_backlog, .min = 1,
+     .max = kIntMax},
+    {.name = "tcp-keepalive", .kind = Kind::kInteger, .field = &Settings::tcp_keepalive,
+     .changeable = true, .min = 0, .max = 32767},
+    {.name = "timeout", .kind = Kind::kInteger, .field = &Settings::timeout, .changeable = true,
+     .min = 0, .max = kIntMax},
+    {.name = "unixsocket", .kind = Kind::kText, .field = &Settings::unixsocket},
+    {.name = "unixsocketperm", .kind = Kind::kOctal, .field = &Settings::unixsocketperm, .min = 0,
+     .max = 0777},
+};
+
+// Of redis.conf (7.2), without a meaning here: accepted so that existing files start, with a warning that says so.
+constexpr std::string_view kInert[] = {
+    "activedefrag", "active-defrag-cycle-max", "active-defrag-cycle-min",
+    "active-defrag-ignore-bytes", "active-defrag-max-scan-fields",
+    "active-defrag-threshold-lower", "active-defrag-threshold-upper", "active-expire-effort",
+    "activerehashing", "always-show-logo", "aof-load-truncated", "aof-rewrite-incremental-fsync",
+    "aof-timestamp-enabled", "aof-use-rdb-preamble", "aof_rewrite_cpulist", "appenddirname",
+    "appendfilename", "appendfsync", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage",
+    "bgsave_cpulist", "bio_cpulist", "busy-reply-threshold", "client-query-buffer-limit-replica",
+    "crash-log-enabled", "crash-memcheck-enabled", "dbfilename", "disable-thp", "dynamic-hz",
+    "enable-module-command", "enable-protected-configs", "hash-max-listpack-entries",
+    "hash-max-listpack-value", "hash-max-ziplist-entries", "hash-max-ziplist-value",
+    "hide-user-data-from-log", "hll-sparse-max-bytes", "ignore-warnings", "io-threads",
+    "io-threads-do-reads", "jemalloc-bg-thread", "latency-monitor-threshold",
+    "latency-tracking", "latency-tracking-info-percentiles", "lazyfree-lazy-eviction",
+    "lazyfree-lazy-expire", "lazyfree-lazy-server-del", "lazyfree-lazy-user-del",
+    "lazyfree-lazy-user-flush", "lfu-decay-time", "lfu-log-factor", "list-compress-depth",
+    "list-max-listpack-size", "list-max-ziplist-size", "locale-collate", "lua-time-limit",
+    "maxmemory-clients", "maxmemory-eviction-tenacity", "maxmemory-samples",
+    "min-replicas-max-lag", "min-replicas-to-write", "no-appendfsync-on-rewrite",
+    "notify-keyspace-events", "oom-score-adj", "oom-score-adj-values", "pidfile",
+    "proc-title-template", "rdb-del-sync-files", "rdb-save-incremental-fsync", "rdbchecksum",
+    "rdbcompression", "repl-backlog-size", "repl-backlog-ttl", "repl-disable-tcp-nodelay",
+    "repl-diskless-load", "repl-diskless-sync", "repl-diskless-sync-delay",
+    "repl-diskless-sync-max-replicas", "repl-ping-replica-period", "repl-ping-slave-period",
+    "repl-timeout", "replica-announce-ip", "replica-announce-port", "replica-announced",
+    "replica-ignore-disk-write-errors", "replica-ignore-maxmemory", "replica-lazy-flush",
+    "replica-priority", "replica-read-only", "replica-serve-stale-data", "sanitize-dump-payload",
+    "server_cpulist", "set-max-intset-entries", "set-max-listpack-entries",
+    "set-max-listpack-value", "set-proc-title", "shutdown-on-sigint", "shutdown-on-sigterm",
+    "shutdown-timeout", "slave-lazy-flush", "slave-priority", "slave-read-only",
+    "slave-serve-stale-data", "slowlog-log-slower-than", "slowlog-max-len", "socket-mark-id",
+    "stream-node-max-bytes", "stream-node-max-entries", "supervised", "syslog-enabled",
+    "syslog-facility", "syslog-ident", "tls-port", "tracking-table-max-keys", "use-exit-on-panic",
+    "zset-max-listpack-entries", "zset-max-listpack-value", "zset-max-ziplist-entries",
+    "zset-max-ziplist-value",
+};
+
+}  // namespace
+
+const std::vector<const ConfigRow*>& ConfigRows() {
+  static const std::vector<const ConfigRow*> rows = [] {
+    std::vector<const ConfigRow*> sorted;
+    for (const ConfigRow& row : kRows) sorted.push_back(&row);
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto* a, const auto* b) { return a->name < b->name; });
+    return sorted;
+  }();
+  return rows;
+}
+
+const ConfigRow* FindConfigRow(std::string_view name) {
+  for (const ConfigRow& row : kRows) {
+    if (EqualsIgnoreCase(name, row.name)) return &row;
+  }
+  return nullptr;
+}
+
+bool IsInertDirective(std::string_view name) {
+  return std::any_of(std::begin(kInert), std::end(kInert),
+                     [name](std::string_view inert) { return EqualsIgnoreCase(name, inert); });
+}
+
+}  // namespace verso::server
