@@ -1,5 +1,7 @@
 #include "client/cli/formatter.h"
 
+#include <algorithm>
+
 #include "client/cli/json.h"
 
 namespace verso::cli {
@@ -21,9 +23,14 @@ size_t RowCount(const Reply& reply) {
 
 std::string TtyText(const Reply& reply, const std::string& indent);
 
-// A map's value begins on a line of its own when it has several rows.
+bool HasSeveralRows(const Reply& reply) {
+  const std::vector<Reply>& elements = reply.elements();
+  return RowCount(reply) > 1 || std::any_of(elements.begin(), elements.end(), HasSeveralRows);
+}
+
+// A map's value that takes several rows begins on a line of its own.
 std::string TtyMapValue(const Reply& value, const std::string& indent) {
-  if (!value.is_aggregate() || RowCount(value) <= 1) return TtyText(value, indent);
+  if (!HasSeveralRows(value)) return TtyText(value, indent);
   return "\n" + indent + TtyText(value, indent);
 }
 
