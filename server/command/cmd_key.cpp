@@ -66,7 +66,7 @@ Outcome RenameTo(WriteView& view, CommandContext& context, bool only_free) {
   const Key from = context.KeyAt(view, 1);
   const Key to = context.KeyAt(view, 2);
   if (!view.Exists(from)) return context.Fail(error::kNoSuchKey);
-  const bool done = from.bytes != to.bytes && !(only_free && view.Exists(to));
+  const bool done = from.bytes != to.bytes && !(only_free && FindForWrite(view, to).has_value());
   if (done) view.Rename(from, to);
   if (only_free) {
     context.reply().Integer(done ? 1 : 0);
@@ -103,11 +103,25 @@ bool ExistsIn(WriteView& view, int db, const Key& key) {
   return ReadView(view.store(), view.line(), db, view.moment_ms()).Exists(key);
 }
 
+// Records a copy to another place, where an expired entry may stand that a replay takes for a live
+// one.
+void EmitCopy(CommandContext& context, const Key& from, const Key& to, int db) {
+  if (!context.effects().wanted()) return;
+  context.effects().Emit(
+      {"COPY", from.bytes, to.bytes, "DB", Decimal(static_cast<uint64_t>(db)), "REPLACE"});
+}
+
 Outcome Move(WriteView& view, CommandContext& context) {
   int db = 0;
   if (!ReadDatabase(context, context[2], &db)) return Outcome::kDone;
   if (db == view.db()) return context.Fail(error::kSameObject);
-  context.reply().Integer(view.Move(context.KeyAt(view, 1), db) ? 1 : 0);
+  const Key key = context.KeyAt(view, 1);
+  const bool done = view.Exists(key) && !ExistsIn(view, db, key) && view.Move(key, db);
+  if (done) {
+    EmitCopy(context, key, key, db);
+    context.effects().Emit({"DEL", key.bytes});
+  }
+  context.reply().Integer(done ? 1 : 0);
   return Outcome::kDone;
 }
 
@@ -134,6 +148,7 @@ Outcome Copy(WriteView& view, CommandContext& context) {
   if (db == view.db() && from.bytes == to.bytes) return context.Fail(error::kSameObject);
   const bool done = context.Lookup(view, from).has_value() &&
                     (replace || !ExistsIn(view, db, to)) && view.Copy(from, to, db);
+  if (done) EmitCopy(context, from, to, db);
   context.reply().Integer(done ? 1 : 0);
   return Outcome::kDone;
 }

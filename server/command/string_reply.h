@@ -18,6 +18,15 @@ inline bool IsWrongType(const std::optional<storage::ValueView>& value) {
   return value.has_value() && value->type != storage::ValueType::kString;
 }
 
+// Find for commands that write what depends on what was there. An expired entry is removed first,
+// and recorded as such: so the command means the same when it is replayed, where no time passes.
+inline std::optional<storage::ValueView> FindForWrite(storage::WriteView& view,
+                                                      const storage::Key& key) {
+  std::optional<storage::ValueView> value = view.Find(key);
+  if (!value.has_value()) view.Erase(key, {"del", 'g'});
+  return value;
+}
+
 // Replies a whole string or a part of it at once: straight from the page, a rope piece by piece.
 // Requires: the part lies within the string.
 void ReplyString(ReplyWriter& reply, const storage::PageArena& arena,
