@@ -1,0 +1,510 @@
+#include "persistence/persistence.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include "persistence/snapshot_loader.h"
+#include "persistence/snapshot_writer.h"
+#include "storage/base/check.h"
+
+namespace verso::persistence {
+
+namespace {
+
+using storage::SaveOutcome;
+
+constexpr uint64_t kResolverPauseMs = 1000;
+constexpr int kPollMs = 20;
+
+uint64_t SteadyMs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch())
+                                   .count());
+}
+
+uint64_t SteadyUsec() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch())
+                                   .count());
+}
+
+std::string DeathText(int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    const int number = WTERMSIG(wait_status);
+    return "the child was killed by signal " + std::to_string(number) + " (" + strsignal(number) +
+           ")";
+  }
+  return "the child ended with status " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+std::string Mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+// What holds for every directory before a child looks into the store.
+Result<StoreIdentity> CheckDirectory(const std::string& directory) {
+  const SnapshotPaths paths = SnapshotPaths::In(directory);
+  const bool has_store = PathExists(paths.store);
+  auto identity = ReadIdentity(paths.identity);
+  if (!identity && identity.error().code == ErrorCode::kNotFound && has_store) {
+    return Error{ErrorCode::kCorruption,
+                 paths.identity + ": is missing, but there is " + paths.store};
+  }
+  if (!identity) return identity;
+  if (!has_store && identity->epoch != 0) {
+    return Error{ErrorCode::kCorruption, paths.store + ": is missing, but " + paths.identity +
+                                             " says that epoch " + std::to_string(identity->epoch) +
+                                             " was saved"};
+  }
+  if (has_store && !PathExists(paths.store + "/CURRENT")) {
+    return Error{ErrorCode::kCorruption, paths.store + "/CURRENT: is missing"};
+  }
+  return identity;
+}
+
+}  // namespace
+
+// ---- start
+
+Persistence::Persistence(PersistenceOptions options) : options_(std::move(options)) {}
+
+Persistence::~Persistence() {
+  if (child_.pid <= 0) return;
+  kill(child_.pid, SIGKILL);
+  while (waitpid(child_.pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  CloseChild();
+}
+
+Result<std::unique_ptr<Persistence>> Persistence::Open(PersistenceOptions options) {
+  if (options.directory.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "no directory for the store"};
+  }
+  while (options.directory.size() > 1 && options.directory.back() == '/')
+    options.directory.pop_back();
+  std::unique_ptr<Persistence> persistence(new Persistence(std::move(options)));
+  VERSO_TRY_STATUS(persistence->PrepareDirectory());
+  VERSO_TRY(persistence->control_, MakeControlBlock());
+  return persistence;
+}
+
+Status Persistence::PrepareDirectory() {
+  const std::string& directory = options_.directory;
+  const SnapshotPaths paths = SnapshotPaths::In(directory);
+  store_path_ = paths.store;
+  VERSO_TRY_STATUS(MakeDirectory(directory));
+  VERSO_TRY(directory_lock_, LockDirectory(directory));
+  if (PathExists(paths.store)) VERSO_TRY_STATUS(AwaitStoreLock(paths.store, options_.lock_wait_ms));
+  VERSO_TRY_STATUS(RemoveDirectoryOfFiles(paths.ingest));
+  VERSO_TRY_STATUS(RemoveDirectoryOfFiles(paths.store + ".new"));
+
+  auto identity = CheckDirectory(directory);
+  if (!identity && identity.error().code != ErrorCode::kNotFound) return identity.error();
+  if (identity) {
+    identity_ = *identity;
+    return {};
+  }
+  identity_.store_id = Id::Random();
+  identity_.secret = HashSecret::Random();
+  return WriteIdentity(paths.identity, identity_);
+}
+
+Status Persistence::StartChild(std::span<const int> keep_fds,
+                               const std::function<int(ChildReport*)>& body) {
+  VERSO_CHECK(child_.pid <= 0);
+  new (control_.get()) ControlBlock;  // the child before this one is gone
+  child_error_.clear();
+  messages_.Clear();
+  VERSO_TRY(child_, ForkChild(keep_fds, body));
+  if (options_.watch) {
+    options_.watch(child_.pipe_fd.get());
+    options_.watch(child_.pid_fd.get());
+  }
+  return {};
+}
+
+void Persistence::CloseChild() {
+  for (OwnedFd* fd : {&child_.pipe_fd, &child_.pid_fd}) {
+    if (*fd && options_.unwatch) options_.unwatch(fd->get());
+    fd->Reset();
+  }
+  child_.pid = -1;
+}
+
+// ---- load
+
+Status Persistence::StartLoad(storage::Store* store) {
+  VERSO_CHECK(load_.state == LoadState::kNotStarted && job_ == Job::kNone);
+  store_ = store;
+  load_started_ = SteadyMs();
+  if (!PathExists(store_path_)) {
+    load_.state = LoadState::kLoaded;
+    Log(LogLevel::kInfo, options_.directory + ": no store yet, starting empty");
+    return {};
+  }
+  LoadTask task;
+  task.paths = SnapshotPaths::In(options_.directory);
+  task.identity = identity_;
+  task.arena_fd = store->arena().fd();
+  task.control = control_.get();
+  task.fault = options_.fault;
+  const int keep[] = {task.arena_fd};
+  VERSO_TRY_STATUS(
+      StartChild(keep, [&task](ChildReport* report) { return RunSnapshotLoader(task, report); }));
+  job_ = Job::kLoad;
+  load_.state = LoadState::kLoading;
+  return {};
+}
+
+LoadStatus Persistence::load_status() const {
+  LoadStatus status = load_;
+  if (loading()) {
+    status.pages_done = control_->pages_done.load(std::memory_order_relaxed);
+    status.pages_total = control_->pages_total.load(std::memory_order_relaxed);
+    status.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
+    status.bytes_total = control_->bytes_total.load(std::memory_order_relaxed);
+    status.duration_ms = SteadyMs() - load_started_;
+  }
+  return status;
+}
+
+void Persistence::OnCatalogue(ByteView payload) {
+  const auto key = EncodeCatalogueKey(LoadLe<uint64_t>(payload.data() + 56));
+  const auto entry = DecodeCatalogue({key.data(), key.size()}, payload);
+  VERSO_CHECK(entry.has_value());  // our own child has just decoded it
+  loaded_ = *entry;
+  load_.epoch = entry->epoch;
+  load_.saved_at_ms = entry->time_ms;
+}
+
+void Persistence::OnGroup(ByteView payload) {
+  if (!child_error_.empty()) return;
+  const auto number = LoadLe<uint32_t>(payload.data());
+  const auto group = DecodeGroup(number, payload.substr(sizeof(number)));
+  VERSO_CHECK(group.has_value());
+  for (size_t i = 0; i < kGroupSlabs; ++i) {
+    const SlabSpace& slab = group->slabs[i];
+    if (slab.size_class == kSlabUnused) continue;
+    const Status restored = store_->arena().Restore(
+        {uint64_t{number} * kGroupSlabs + i, slab.size_class, slab.occupied.get()});
+    if (restored) continue;
+    child_error_ = restored.error().context;
+    kill(child_.pid, SIGKILL);
+    return;
+  }
+}
+
+void Persistence::FinishLoad() {
+  if (load_.epoch != 0) {
+    const Status restored =
+        store_->FinishRestore({loaded_.super_root, loaded_.epoch, loaded_.epoch_next});
+    if (!restored) return FailLoad(store_path_ + ": " + restored.error().context);
+    identity_.epoch = loaded_.epoch;
+    identity_.save_id = loaded_.save_id;
+    // The commit may have happened without its writer getting as far as this file.
+    const Status written = WriteIdentity(SnapshotPaths::In(options_.directory).identity, identity_);
+    if (!written) return FailLoad(written.error().context);
+  }
+  load_.state = LoadState::kLoaded;
+  load_.duration_ms = SteadyMs() - load_started_;
+  load_.pages_done = load_.pages_total = loaded_.live_pages;
+  load_.bytes_done = load_.bytes_total = loaded_.live_bytes;
+  save_.last_ok_ms = loaded_.time_ms;
+  Log(LogLevel::kInfo, "loaded the snapshot of epoch " + std::to_string(loaded_.epoch) + ": " +
+                           std::to_string(loaded_.live_pages) + " pages, " +
+                           Mib(loaded_.live_bytes) + " in " + std::to_string(load_.duration_ms) +
+                           " ms");
+}
+
+void Persistence::FailLoad(const std::string& why) {
+  load_.state = LoadState::kFailed;
+  load_.duration_ms = SteadyMs() - load_started_;
+  load_.error = why;
+  Log(LogLevel::kError, "load failed: " + why);
+}
+
+// ---- save
+
+Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
+  if (loading()) return Error{ErrorCode::kBusy, "the snapshot is being loaded"};
+  if (load_.state == LoadState::kFailed) {
+    return Error{ErrorCode::kBusy, "the store could not be loaded, so it is not written"};
+  }
+  if (saving()) return Error{ErrorCode::kBusy, "a save is in progress"};
+  store_ = store;
+  save_id_ = Id::Random();
+  save_.started_ms = store->clock().NowMs();
+  save_.pages_done = save_.pages_total = save_.bytes_done = save_.bytes_total = 0;
+  save_started_ = SteadyMs();
+  forwarded_ = Ref{};
+  outcome_told_ = false;
+
+  const uint64_t pin_started = SteadyUsec();
+  SaveTask task;
+  task.start = store->BeginSave();
+  save_.last_pin_usec = SteadyUsec() - pin_started;
+  save_epoch_ = task.start.epoch;
+  task.paths = SnapshotPaths::In(options_.directory);
+  task.identity = identity_;
+  task.arena = &store->arena();
+  task.control = control_.get();
+  task.save_id = save_id_;
+  task.time_ms = save_.started_ms;
+  task.fault = options_.fault;
+  const int keep[] = {store->arena().fd()};
+  job_ = Job::kSave;
+  const Status started =
+      StartChild(keep, [&task](ChildReport* report) { return RunSnapshotWriter(task, report); });
+  if (!started) {
+    EndSave(SaveOutcome::kFailed, started.error().context);
+    job_ = Job::kNone;
+    return started.error();
+  }
+  save_.last_fork_usec = child_.fork_usec;
+  return SaveStarted{save_.last_fork_usec, save_.last_pin_usec};
+}
+
+SaveStatus Persistence::save_status() const {
+  SaveStatus status = save_;
+  status.in_progress = saving();
+  status.resolving = job_ == Job::kResolve;
+  if (job_ == Job::kSave) {
+    status.phase = static_cast<SavePhase>(control_->phase.load(std::memory_order_relaxed));
+    status.pages_done = control_->pages_done.load(std::memory_order_relaxed);
+    status.pages_total = control_->pages_total.load(std::memory_order_relaxed);
+    status.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
+    status.bytes_total = control_->bytes_total.load(std::memory_order_relaxed);
+    status.child_private_bytes = control_->private_bytes.load(std::memory_order_relaxed);
+  }
+  return status;
+}
+
+void Persistence::ForwardWatermark() {
+  Ref watermark;
+  if (job_ != Job::kSave || outcome_told_ || !control_->ReadWatermark(&watermark)) return;
+  if (watermark == forwarded_) return;
+  forwarded_ = watermark;
+  store_->SaveProgress(watermark);
+}
+
+// The outcome is certain: the Store may let go of what the save held.
+void Persistence::EndSave(SaveOutcome outcome, const std::string& why) {
+  VERSO_CHECK(!outcome_told_);
+  outcome_told_ = true;
+  store_->EndSave(outcome);
+  save_.last_duration_ms = SteadyMs() - save_started_;
+  if (outcome == SaveOutcome::kCommitted) {
+    identity_.epoch = save_epoch_;
+    identity_.save_id = save_id_;
+    save_.last = LastSave::kOk;
+    save_.last_error.clear();
+    save_.last_ok_ms = save_.started_ms;
+    ++save_.saves_ok;
+    Log(LogLevel::kInfo, "saved epoch " + std::to_string(save_epoch_) + ": " +
+                             std::to_string(save_.pages_done) + " pages, " + Mib(save_.bytes_done) +
+                             " in " + std::to_string(save_.last_duration_ms) + " ms (fork " +
+                             std::to_string(save_.last_fork_usec) + " us)");
+  } else {
+    save_.last = LastSave::kFailed;
+    save_.last_error = why;
+    ++save_.saves_failed;
+    Log(LogLevel::kError, "save failed: " + why);
+  }
+}
+
+void Persistence::StartResolver() {
+  job_ = Job::kResolve;
+  resolved_.reset();
+  resolver_due_ = SteadyMs() + kResolverPauseMs;  // of the next one, should this one not find out
+  ResolveTask task{SnapshotPaths::In(options_.directory), identity_};
+  const Status started =
+      StartChild({}, [&task](ChildReport* report) { return RunResolver(task, report); });
+  if (!started)
+    Log(LogLevel::kWarning,
+        "cannot find out whether the save was committed: " + started.error().context);
+}
+
+void Persistence::AbortSave() {
+  if (!saving() || child_.pid <= 0) return;
+  kill(child_.pid, SIGKILL);
+  int wait_status = 0;
+  while (waitpid(child_.pid, &wait_status, 0) < 0 && errno == EINTR) {
+  }
+  ReadMessages(true);
+  OnChildGone(wait_status);
+}
+
+// ---- children
+
+void Persistence::Poll() {
+  if (child_.pid > 0) {
+    // In this order: what a dead child wrote is complete.
+    int wait_status = 0;
+    const bool gone = waitpid(child_.pid, &wait_status, WNOHANG) == child_.pid;
+    ReadMessages(gone);
+    if (gone) {
+      OnChildGone(wait_status);
+    } else {
+      ForwardWatermark();
+    }
+  } else if (job_ == Job::kResolve && SteadyMs() >= resolver_due_) {
+    StartResolver();
+  }
+}
+
+void Persistence::ReadMessages(bool to_the_end) {
+  bool more = static_cast<bool>(child_.pipe_fd);
+  while (more) {
+    more = messages_.Fill(child_.pipe_fd.get());
+    if (!more) {
+      if (options_.unwatch) options_.unwatch(child_.pipe_fd.get());
+      child_.pipe_fd.Reset();
+    }
+    MessageBuffer::Message message;
+    while (messages_.Next(&message)) OnMessage(message);
+    if (!to_the_end) break;
+  }
+}
+
+void Persistence::OnMessage(const MessageBuffer::Message& message) {
+  const ByteView payload = message.payload;
+  switch (message.type) {
+    case MessageType::kLogLine:
+      return Log(static_cast<LogLevel>(payload[0]), std::string(payload.substr(1)));
+    case MessageType::kError:
+      if (child_error_.empty()) child_error_ = payload.substr(1);
+      return;
+    case MessageType::kProgress:
+      return;
+    case MessageType::kCommitted:
+      save_.pages_done = save_.pages_total = control_->pages_done.load(std::memory_order_relaxed);
+      save_.bytes_done = save_.bytes_total = control_->bytes_done.load(std::memory_order_relaxed);
+      if (!outcome_told_) EndSave(SaveOutcome::kCommitted, {});
+      return;
+    case MessageType::kCatalogue:
+      return OnCatalogue(payload);
+    case MessageType::kGroup:
+      return OnGroup(payload);
+    case MessageType::kLoaded:
+      load_complete_ = true;
+      return;
+    case MessageType::kNewestSave: {
+      Id id;
+      std::memcpy(id.bytes.data(), payload.data(), id.bytes.size());
+      resolved_ = id;
+      resolved_epoch_ = LoadLe<uint64_t>(payload.data() + id.bytes.size());
+      return;
+    }
+  }
+}
+
+void Persistence::OnChildGone(int wait_status) {
+  const bool done = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitDone;
+  const std::string why = child_error_.empty() ? DeathText(wait_status) : child_error_;
+  const Job job = job_;
+  CloseChild();
+
+  if (job == Job::kLoad) {
+    job_ = Job::kNone;
+    if (done && load_complete_) return FinishLoad();
+    return FailLoad(child_error_.empty() ? store_path_ + ": " + why : why);
+  }
+  if (job == Job::kSave) {
+    save_.pages_done = control_->pages_done.load(std::memory_order_relaxed);
+    save_.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
+    save_.pages_total = control_->pages_total.load(std::memory_order_relaxed);
+    save_.bytes_total = control_->bytes_total.load(std::memory_order_relaxed);
+    save_.child_private_bytes = control_->private_bytes.load(std::memory_order_relaxed);
+    job_ = Job::kNone;
+    if (control_->committed.load() != 0) {  // C1
+      if (!outcome_told_) EndSave(SaveOutcome::kCommitted, {});
+      if (!done) Log(LogLevel::kWarning, "after the commit: " + why);
+    } else if (control_->committing.load() == 0) {
+      EndSave(SaveOutcome::kFailed, why);
+    } else {
+      Log(LogLevel::kWarning, why + "; reading the store to see whether the save was committed");
+      save_.last_error = why;
+      StartResolver();
+    }
+    return;
+  }
+  // A resolver. Without an answer the save stays open and Poll starts the next one.
+  if (!done || !resolved_) {
+    Log(LogLevel::kWarning, "still not known whether the save was committed: " + why);
+    return;
+  }
+  job_ = Job::kNone;
+  if (*resolved_ == save_id_ && resolved_epoch_ == save_epoch_) {
+    EndSave(SaveOutcome::kCommitted, {});
+  } else {
+    EndSave(SaveOutcome::kFailed, save_.last_error);
+  }
+}
+
+bool Persistence::WaitWhile(const std::function<bool()>& busy, int timeout_ms) {
+  const uint64_t started = SteadyMs();
+  while (busy()) {
+    if (timeout_ms >= 0 && SteadyMs() - started >= static_cast<uint64_t>(timeout_ms)) return false;
+    pollfd fds[] = {{child_.pipe_fd.get(), POLLIN, 0}, {child_.pid_fd.get(), POLLIN, 0}};
+    poll(fds, 2, kPollMs);
+    Poll();
+  }
+  return true;
+}
+
+bool Persistence::WaitSave(int timeout_ms) {
+  return WaitWhile([this] { return OutcomeOpen(); }, timeout_ms);
+}
+
+bool Persistence::WaitIdle(int timeout_ms) {
+  return WaitWhile([this] { return saving(); }, timeout_ms);
+}
+
+bool Persistence::WaitLoad(int timeout_ms) {
+  return WaitWhile([this] { return loading(); }, timeout_ms);
+}
+
+void Persistence::Log(LogLevel level, const std::string& text) const {
+  if (options_.log) options_.log(level, text);
+}
+
+// ---- check
+
+Status CheckStore(const std::string& directory) {
+  VERSO_TRY(const StoreIdentity identity, CheckDirectory(directory));
+  const SnapshotPaths paths = SnapshotPaths::In(directory);
+  if (!PathExists(paths.store)) return {};
+  VERSO_TRY(const SharedControlBlock control, MakeControlBlock());
+  LoadTask task;
+  task.paths = paths;
+  task.identity = identity;
+  task.control = control.get();
+  VERSO_TRY(const Child child, ForkChild({}, [&task](ChildReport* report) {
+              return RunSnapshotLoader(task, report);
+            }));
+  MessageBuffer messages;
+  std::string error;
+  bool open = true;
+  while (open) {
+    pollfd wait = {child.pipe_fd.get(), POLLIN, 0};
+    poll(&wait, 1, -1);
+    open = messages.Fill(child.pipe_fd.get());
+    MessageBuffer::Message message;
+    while (messages.Next(&message)) {
+      if (message.type == MessageType::kError) error = message.payload.substr(1);
+    }
+  }
+  int wait_status = 0;
+  while (waitpid(child.pid, &wait_status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitDone) return {};
+  return Error{ErrorCode::kCorruption,
+               error.empty() ? paths.store + ": " + DeathText(wait_status) : error};
+}
+
+}  // namespace verso::persistence

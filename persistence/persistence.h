@@ -1,0 +1,192 @@
+// Persistence: the one header the server needs. It makes snapshots durable and brings them back;
+// all the work is done by forked children, and RocksDB is opened in children only. One thread: the
+// thread that owns the Store.
+//
+//   <dir>/verso.lock   held while a server uses the directory
+//   <dir>/store.id     which store this is, and the newest save known to be committed (store_id.h)
+//   <dir>/store/       RocksDB (store_format.h)
+//   <dir>/ingest/      files on their way into the store; leftovers are removed
+//
+// Start:    Open(dir) -> Store::Create with secret() -> StartLoad(store) -> Poll() until loading()
+// is false -> load_status(). Save:     StartSave(store) -> Poll() when a watched descriptor is
+// readable and at ticks -> save_status().
+//
+//   idle --StartSave--> saving --child done, or dead with both flags--> idle (committed)
+//                          |----- child dead with neither flag -------> idle (failed)
+//                          +----- child dead with `committing` alone -> resolving --store read-->
+//                          idle (committed or failed)
+//   In `resolving` a resolver that dies or fails is started again, at most once a second; nothing
+//   is released before certainty. The Store is told as soon as the commit is certain (EndSave); a
+//   child that goes on compacting needs no snapshot any more.
+//
+// Descriptors: `watch` is called with each descriptor to wait on for reading (a pipe, a pidfd),
+// `unwatch` before it is closed. Both may be called from Poll.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "persistence/control_block.h"
+#include "persistence/fault_point.h"
+#include "persistence/snapshot_child.h"
+#include "persistence/store_id.h"
+#include "storage/memory/store.h"
+
+namespace verso::persistence {
+
+struct PersistenceOptions {
+  std::string directory;
+  std::function<void(LogLevel, std::string_view)> log;  // may be empty, as the two below
+  std::function<void(int fd)> watch;
+  std::function<void(int fd)> unwatch;
+  int lock_wait_ms = 10'000;
+  FaultPoint fault = FaultPoint::kNone;  // tests only
+};
+
+enum class LoadState : unsigned char { kNotStarted, kLoading, kLoaded, kFailed };
+
+struct LoadStatus {
+  LoadState state = LoadState::kNotStarted;
+  uint64_t pages_done = 0;
+  uint64_t pages_total = 0;
+  uint64_t bytes_done = 0;
+  uint64_t bytes_total = 0;
+  uint64_t duration_ms = 0;
+  Epoch epoch = 0;  // of the snapshot; 0: an empty start
+  uint64_t saved_at_ms = 0;
+  std::string error;  // kFailed: file and reason
+};
+
+enum class LastSave : unsigned char { kNone, kOk, kFailed };
+
+struct SaveStatus {
+  bool in_progress = false;
+  SavePhase phase = SavePhase::kNone;
+  bool resolving = false;   // the outcome of a dead child is being found out
+  uint64_t pages_done = 0;  // of the running or else the last save
+  uint64_t pages_total = 0;
+  uint64_t bytes_done = 0;
+  uint64_t bytes_total = 0;
+  uint64_t started_ms = 0;  // wall clock
+  LastSave last = LastSave::kNone;
+  std::string last_error;  // why the last one failed
+  uint64_t last_duration_ms = 0;
+  uint64_t last_ok_ms = 0;  // wall clock of the start of the newest committed save, this process'
+                            // or the loaded one; 0: none
+  uint64_t last_fork_usec = 0;
+  uint64_t last_pin_usec = 0;
+  uint64_t child_private_bytes =
+      0;  // memory the child had of its own, at most (rdb_last_cow_size has its place here)
+  uint64_t saves_ok = 0;
+  uint64_t saves_failed = 0;
+};
+
+struct SaveStarted {
+  uint64_t fork_usec = 0;
+  uint64_t pin_usec = 0;
+};
+
+class Persistence {
+ public:
+  // Makes the directory if it is missing. Waits for the store's lock if a child of a killed server
+  // still holds it. Fails: another server is there, not writable, a store of a newer version, a
+  // missing or damaged file: with file and reason.
+  static Result<std::unique_ptr<Persistence>> Open(PersistenceOptions options);
+  ~Persistence();  // kills a running child
+  Persistence(const Persistence&) = delete;
+  Persistence& operator=(const Persistence&) = delete;
+
+  // For StoreOptions::secret.
+  const HashSecret& secret() const { return identity_.secret; }
+
+  // Starts to bring back the newest snapshot; without a store it is done at once. Requires: a fresh
+  // store, made with secret().
+  Status StartLoad(storage::Store* store);
+  bool loading() const { return load_.state == LoadState::kLoading; }
+  LoadStatus load_status() const;
+
+  // Fails: kBusy (a save, a resolver or a load is running), or the fork failed (counted as a failed
+  // save).
+  Result<SaveStarted> StartSave(storage::Store* store);
+  // From pin to certainty, and on to the end of a compaction.
+  bool saving() const { return job_ == Job::kSave || job_ == Job::kResolve; }
+  SaveStatus save_status() const;
+
+  // Does whatever is due: call it when a watched descriptor is readable and every 100 ms or so.
+  // Never blocks.
+  void Poll();
+
+  // Waits (SAVE, SHUTDOWN) until the outcome of the save is certain; until nothing runs any more,
+  // compaction included; until the load has ended. False: the time was up before. -1: however long
+  // it takes.
+  bool WaitSave(int timeout_ms);
+  bool WaitIdle(int timeout_ms);
+  bool WaitLoad(int timeout_ms);
+  // Kills the child of a running save (SHUTDOWN, or a compaction that is in the way) and waits for
+  // its end. If the outcome is not certain then, a resolver is started: WaitSave before the next
+  // StartSave.
+  void AbortSave();
+
+  bool child_running() const { return child_.pid > 0; }
+  pid_t child_pid() const { return child_.pid; }
+
+ private:
+  enum class Job : unsigned char { kNone, kLoad, kSave, kResolve };
+
+  explicit Persistence(PersistenceOptions options);
+  Status PrepareDirectory();
+  Status StartChild(std::span<const int> keep_fds, const std::function<int(ChildReport*)>& body);
+  void StartResolver();
+  void ReadMessages(bool to_the_end);
+  void OnMessage(const MessageBuffer::Message& message);
+  void OnChildGone(int wait_status);
+  void CloseChild();
+  bool WaitWhile(const std::function<bool()>& busy, int timeout_ms);
+
+  void OnCatalogue(ByteView payload);
+  void OnGroup(ByteView payload);
+  void FinishLoad();
+  void FailLoad(const std::string& why);
+
+  void ForwardWatermark();
+  void EndSave(storage::SaveOutcome outcome, const std::string& why);
+  void Log(LogLevel level, const std::string& text) const;
+  bool OutcomeOpen() const { return saving() && !outcome_told_; }
+
+  PersistenceOptions options_;
+  std::string store_path_;
+  OwnedFd directory_lock_;
+  StoreIdentity identity_;
+  storage::Store* store_ = nullptr;
+
+  Job job_ = Job::kNone;
+  Child child_;
+  SharedControlBlock control_;
+  MessageBuffer messages_;
+  std::string child_error_;
+
+  LoadStatus load_;
+  CatalogueEntry loaded_;
+  bool load_complete_ = false;
+  uint64_t load_started_ = 0;
+
+  SaveStatus save_;
+  Id save_id_;
+  Epoch save_epoch_ = 0;
+  bool outcome_told_ = false;  // the Store knows the outcome
+  Ref forwarded_;
+  uint64_t save_started_ = 0;
+  uint64_t resolver_due_ = 0;
+  std::optional<Id> resolved_;
+  Epoch resolved_epoch_ = 0;
+};
+
+// Whether the store in this directory is whole: reads and verifies everything, writes nothing into
+// memory. For `--check`. Blocks.
+Status CheckStore(const std::string& directory);
+
+}  // namespace verso::persistence
