@@ -65,6 +65,11 @@ Line* Store::NewLine(Line* parent, Epoch fork, bool scratch) {
   return lines_.back().get();
 }
 
+Line* Store::FindLine(LineId id) {
+  const auto at = std::find_if(lines_.begin(), lines_.end(), [id](const auto& l) { return l->id() == id; });
+  return at != lines_.end() ? at->get() : nullptr;
+}
+
 void Store::DeleteLine(Line* line) {
   const auto at = std::find_if(lines_.begin(), lines_.end(), [line](const auto& l) { return l.get() == line; });
   VERSO_CHECK(at != lines_.end());

@@ -99,6 +99,7 @@ class Store {
   Line& main() { return *main_; }
   const Line& main() const { return *main_; }
   Epoch epoch() const { return epoch_; }
+  Line* FindLine(LineId id);  // null: no such line. After a restart the names lead to lines by their ids.
 
   KeyObserver* observer() const { return observer_; }
   void set_observer(KeyObserver* observer) { observer_ = observer; }
@@ -119,9 +120,12 @@ class Store {
 
   // ---- memory. Before a write command runs: room for `payload` bytes in `keys` keys, worst case. False: nothing was changed, answer -OOM.
   bool ReserveForWrite(size_t payload_bytes, size_t keys) {
-    return arena_->Reserve(payload_bytes + payload_bytes / 4 + keys * kBytesPerKeyWrite);
+    return arena_->Reserve(payload_bytes + payload_bytes / 4 + kBytesPerWrite + keys * kBytesPerKeyWrite);
   }
-  static constexpr size_t kBytesPerKeyWrite = 24 * 1024;  // path copies, splits, dead-list entries of one key
+  // Once a command: line root, root directory copied and doubled, first chunks. For each key: directories below the root, leaves split, deadline
+  // index path, dead-list entries. Reserve adds a slab for every size class on top.
+  static constexpr size_t kBytesPerWrite = 64 * 1024;
+  static constexpr size_t kBytesPerKeyWrite = 10 * 1024;
 
   // ---- background (V9): reclaims and prepares memory for at most about `budget_us`. True: there is more to do.
   bool Background(uint64_t budget_us);
