@@ -91,7 +91,6 @@ class Line {
   void MarkWritten() { *written_ = true; }
 
   const std::pmr::vector<Pin>& pins() const { return pins_; }  // ascending epochs
-  uint64_t pages_copied() const { return pages_copied_; }
 
  private:
   friend class Store;
@@ -111,7 +110,6 @@ class Line {
   Epoch frozen_ = 0;
   Epoch fork_ = 0;
   Ref head_;
-  uint64_t pages_copied_ = 0;
 
   LineId id_ = 0;
   bool headless_ = false;

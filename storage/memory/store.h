@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/base/clock.h"
@@ -194,7 +195,7 @@ class Store {
   Ref watermark_;
   Ref swept_;              // the watermark and the time at the last sweep of the save's own lists
   uint64_t swept_ms_ = 0;
-  std::vector<Line*> save_lines_;
+  std::vector<std::pair<Line*, Epoch>> save_pins_;  // held by the running save: every pin it describes
   std::unique_ptr<RefList> garbage_;        // freed since the pin of the running (or last) save
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save
 

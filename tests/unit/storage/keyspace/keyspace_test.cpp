@@ -246,7 +246,8 @@ TEST_CASE("the same size is overwritten in place, and once copied under a pin") 
   REQUIRE(f.store_->ReserveForWrite(1 << 20, 8));
   WriteView view = f.View(0);
   for (const size_t size : {size_t{16}, size_t{256}}) {
-    const Key key = view.MakeKey("key" + std::to_string(size));
+    const std::string name = "key" + std::to_string(size);
+    const Key key = view.MakeKey(name);
     view.SetString(key, std::string(size, 'a'), {}, kEvent);
     const size_t allocated = f.store_->arena().bytes_allocated();
     const uint64_t copied = f.store_->stats().pages_copied;
