@@ -17,8 +17,8 @@ constexpr size_t kOsPageBytes = 4096;
 }
 
 char* MapShared(size_t bytes) {
-  void* memory =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) OutOfClientMemory(bytes);
   madvise(memory, bytes, MADV_DONTFORK);
   madvise(memory, bytes, MADV_DONTDUMP);

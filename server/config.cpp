@@ -29,7 +29,8 @@ std::string Octal(int64_t value) {
   return std::string(digits, std::to_chars(digits, digits + sizeof(digits), value, 8).ptr);
 }
 
-// One source of directives (a file with what it includes, the command line): repeated directives add up within it.
+// One source of directives (a file with what it includes, the command line): repeated directives
+// add up within it.
 class Source {
  public:
   explicit Source(LoadedConfig* config) : config_(config) {}
@@ -100,13 +101,14 @@ bool ParseMemory(std::string_view text, uint64_t* bytes) {
   size_t digits = 0;
   while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
   uint64_t number = 0;
-  if (digits == 0 ||
-      std::from_chars(text.data(), text.data() + digits, number).ec != std::errc()) {
+  if (digits == 0 || std::from_chars(text.data(), text.data() + digits, number).ec != std::errc()) {
     return false;
   }
   static constexpr std::pair<std::string_view, uint64_t> kUnits[] = {
-      {"", 1},          {"b", 1},           {"k", 1000},          {"kb", 1024},
-      {"m", 1000000},   {"mb", 1024 * 1024}, {"g", 1000000000}, {"gb", 1024 * 1024 * 1024}};
+      {"", 1},           {"b", 1},
+      {"k", 1000},       {"kb", 1024},
+      {"m", 1000000},    {"mb", 1024 * 1024},
+      {"g", 1000000000}, {"gb", 1024 * 1024 * 1024}};
   for (const auto& [unit, factor] : kUnits) {
     if (EqualsIgnoreCase(text.substr(digits), unit)) {
       return !__builtin_mul_overflow(number, factor, bytes);
@@ -150,8 +152,7 @@ Status SetConfig(const ConfigRow& row, const std::vector<std::string>& words, bo
     case ConfigKind::kOctal: {
       int64_t value = 0;
       if (row.kind == ConfigKind::kOctal) {
-        const auto [end, fault] =
-            std::from_chars(word.data(), word.data() + word.size(), value, 8);
+        const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), value, 8);
         if (fault != std::errc() || end != word.data() + word.size()) {
           return Invalid("argument couldn't be parsed into an integer");
         }

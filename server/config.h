@@ -1,10 +1,12 @@
-// Configuration: directives by name. One table (config_table.cpp) drives the file, the command line, CONFIG GET and CONFIG SET.
+// Configuration: directives by name. One table (config_table.cpp) drives the file, the command
+// line, CONFIG GET and CONFIG SET.
 //
 //   verso-server [file] [--directive value ...]
 //
-// Grammar of the file: that of redis.conf. One directive a line, words as in words.h, '#' starts a comment line, `include file`;
-// `save` and `client-output-buffer-limit` may stand several times. Memory: 1k = 1000, 1kb = 1024, m, mb, g, gb.
-// Directives of redis.conf that mean nothing here are accepted with a warning; unknown ones stop the start, naming file and line.
+// Grammar of the file: that of redis.conf. One directive a line, words as in words.h, '#' starts a
+// comment line, `include file`; `save` and `client-output-buffer-limit` may stand several times.
+// Memory: 1k = 1000, 1kb = 1024, m, mb, g, gb. Directives of redis.conf that mean nothing here are
+// accepted with a warning; unknown ones stop the start, naming file and line.
 #pragma once
 
 #include <functional>
@@ -19,11 +21,21 @@
 
 namespace verso::server {
 
-enum class ConfigKind : uint8_t { kInteger, kMemory, kOctal, kBool, kText, kSecret, kChoice, kSpecial };
+enum class ConfigKind : uint8_t {
+  kInteger,
+  kMemory,
+  kOctal,
+  kBool,
+  kText,
+  kSecret,
+  kChoice,
+  kSpecial
+};
 
 // How a directive that is no single value is read and shown.
 struct ConfigSpecial {
-  // Takes the words behind the name. `first`: no earlier line of this source has named it. Returns what is wrong, "" if nothing.
+  // Takes the words behind the name. `first`: no earlier line of this source has named it. Returns
+  // what is wrong, "" if nothing.
   std::string (*set)(Settings* settings, const std::vector<std::string>& words, bool first);
   std::string (*get)(const Settings& settings);
 };
@@ -60,7 +72,8 @@ struct LoadedConfig {
   std::vector<std::string> warnings;  // inert directives
 };
 
-// `arguments`: the command line without the program's name. Fails: with file and line, or the option.
+// `arguments`: the command line without the program's name. Fails: with file and line, or the
+// option.
 Result<LoadedConfig> LoadConfig(const std::vector<std::string>& arguments);
 
 // Reads configuration text as if it stood in `file`. For LoadConfig and tests.

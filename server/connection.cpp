@@ -30,7 +30,8 @@ void Connection::OnReady(uint32_t events) {
   if ((events & EPOLLOUT) != 0) server_->WantFlush(this);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
   if ((interest_ & EPOLLIN) == 0) {
-    // Nothing is received now, but a peer that has gone must be noticed: the set is level-triggered.
+    // Nothing is received now, but a peer that has gone must be noticed: the set is
+    // level-triggered.
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) CloseNow();
     return;
   }
@@ -170,7 +171,8 @@ size_t Connection::ParseBatch() {
     const bool is_inline = data_[at] != '*';
     at += parser_.consumed();
     scratch.parsed.push_back({first, scratch.arguments.size() - first, at});
-    // An inline request was unescaped in place and cannot be parsed twice; before AUTH each request may change the limits.
+    // An inline request was unescaped in place and cannot be parsed twice; before AUTH each request
+    // may change the limits.
     if (is_inline || !session_.authenticated) break;
   }
   return scratch.parsed.size();
@@ -282,7 +284,8 @@ void Connection::ProtocolError(std::string_view text) {
   CloseAfterReply();
 }
 
-// A browser tricked into talking to us sends a POST or a Host line (cross-protocol scripting). True: the connection was ended.
+// A browser tricked into talking to us sends a POST or a Host line (cross-protocol scripting).
+// True: the connection was ended.
 bool Connection::GuardCrossProtocol(const Request& request) {
   const ByteView name = request.arguments[0];
   if (!EqualsIgnoreCase(name, "post") && !EqualsIgnoreCase(name, "host:")) return false;
@@ -365,7 +368,8 @@ void Connection::CheckOutputLimits() {
 void Connection::UpdateInterest() {
   if (closed()) return;
   const bool read = !reading_paused_ && !closing_ && rest_ == nullptr;
-  const uint32_t interest = (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
+  const uint32_t interest =
+      (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
   if (interest == interest_) return;
   interest_ = interest;
   server_->loop().Change(fd_, interest, this);

@@ -1,13 +1,16 @@
 // Connection: one client socket, its input, its output, its session.
 //
-//   recv → input buffer → RequestParser → batch of up to 16 requests → prefetch → Dispatcher, one by one → output chain → writev
+//   recv → input buffer → RequestParser → batch of up to 16 requests → prefetch → Dispatcher, one
+//   by one → output chain → writev
 //
-// Life:   open ──error, QUIT, KILL, limits──> closing ──output flushed (or not wanted)──> closed ──end of turn──> destroyed
+// Life:   open ──error, QUIT, KILL, limits──> closing ──output flushed (or not wanted)──> closed
+// ──end of turn──> destroyed
 //
 // C1 Idle costs no buffer: input and output go back to the pool as soon as they are empty.
-// C2 Requests are parsed where they were received; the input does not move while requests of it are running.
-// C3 While a continuation runs, or replies that the client does not read exceed its allowance, nothing more is parsed or received.
-// C4 One send per turn: EndTurn calls Flush() for every connection that has something to say.
+// C2 Requests are parsed where they were received; the input does not move while requests of it are
+// running. C3 While a continuation runs, or replies that the client does not read exceed its
+// allowance, nothing more is parsed or received. C4 One send per turn: EndTurn calls Flush() for
+// every connection that has something to say.
 #pragma once
 
 #include <memory>
@@ -38,7 +41,8 @@ class Connection final : public PollTarget {
 
   void OnReady(uint32_t events) override;
 
-  // Parses and runs what has arrived. Called again by the server when something that held it back is over.
+  // Parses and runs what has arrived. Called again by the server when something that held it back
+  // is over.
   void ProcessInput();
   // Sends what may leave. Called once per turn.
   void Flush();
@@ -91,26 +95,26 @@ class Connection final : public PollTarget {
   Server* server_;
   int fd_;
   bool is_unix_;
-  bool closing_ = false;        // after the output has left
+  bool closing_ = false;  // after the output has left
   bool writable_wanted_ = false;
   bool reading_paused_ = false;
   bool large_input_ = false;
-  bool running_ = false;        // inside ProcessInput
+  bool running_ = false;  // inside ProcessInput
   uint32_t interest_ = EPOLLIN;
 
   char* data_ = nullptr;
   size_t begin_ = 0;
   size_t end_ = 0;
   size_t capacity_ = 0;
-  size_t wanted_ = 0;           // no use parsing before so many bytes are there
+  size_t wanted_ = 0;  // no use parsing before so many bytes are there
   LargeBuffer large_;
   RequestParser parser_;
 
   OutputChain out_;
   ReplyWriter reply_;
   HeldReplies held_;
-  size_t output_counted_ = 0;   // of bytes_pending(), told to the server
-  uint64_t progress_ms_ = 0;    // the output last moved
+  size_t output_counted_ = 0;  // of bytes_pending(), told to the server
+  uint64_t progress_ms_ = 0;   // the output last moved
   uint64_t soft_limit_since_ms_ = 0;
   uint64_t bytes_in_ = 0;
   Session session_;

@@ -3,13 +3,16 @@
 //   io_context ── signals, timers, the savers' pipes
 //        └─ one posix descriptor: our level-triggered epoll set ── listeners, client sockets
 //
-// Why nested: measured for PING over 50 connections, CPU per request: Asio async_read_some 8.2 us, async_wait + recv 9.0 (an
-// epoll_ctl per request), this 7.9, redis 9.1. A registration is touched only when a socket comes, goes, or its output is stuck.
+// Why nested: measured for PING over 50 connections, CPU per request: Asio async_read_some 8.2 us,
+// async_wait + recv 9.0 (an epoll_ctl per request), this 7.9, redis 9.1. A registration is touched
+// only when a socket comes, goes, or its output is stuck.
 //
-// A turn:  epoll_wait(own) → OnReady of each → Host::EndTurn (slices, hand-over of effects, one send per connection) → again while
-// there is more at once, for at most kStretchUs; then Asio gets its turn, so timers and signals are never late by more.
+// A turn:  epoll_wait(own) → OnReady of each → Host::EndTurn (slices, hand-over of effects, one
+// send per connection) → again while there is more at once, for at most kStretchUs; then Asio gets
+// its turn, so timers and signals are never late by more.
 //
-// L1 A PollTarget may be removed inside its own or another's OnReady, but is destroyed only in EndTurn: events already
+// L1 A PollTarget may be removed inside its own or another's OnReady, but is destroyed only in
+// EndTurn: events already
 //    fetched still point to it.
 #pragma once
 
@@ -58,7 +61,8 @@ class EventLoop {
   // False: the kernel refused.
   bool Add(int fd, uint32_t events, PollTarget* target);
   void Change(int fd, uint32_t events, PollTarget* target);
-  // Also where a forked child still holds a copy of the descriptor: closing alone would leave the registration.
+  // Also where a forked child still holds a copy of the descriptor: closing alone would leave the
+  // registration.
   void Remove(int fd);
   // A turn soon, though no socket is ready.
   void Wake();

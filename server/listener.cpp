@@ -24,7 +24,9 @@ Error IoError(const std::string& what) {
 }  // namespace
 
 Listener::Listener(Server* server, int fd, std::string path)
-    : server_(server), fd_(fd), reserve_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
+    : server_(server),
+      fd_(fd),
+      reserve_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       path_(std::move(path)) {
   server_->loop().Add(fd_, EPOLLIN, this);
 }
@@ -66,9 +68,9 @@ Result<std::unique_ptr<Listener>> Listener::OpenTcp(Server* server, const std::s
   socklen_t bytes = sizeof(bound);
   getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &bytes);
   auto listener = std::unique_ptr<Listener>(new Listener(server, fd, ""));
-  listener->port_ = ntohs(bound.ss_family == AF_INET6
-                              ? reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port
-                              : reinterpret_cast<sockaddr_in*>(&bound)->sin_port);
+  listener->port_ =
+      ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&bound)->sin6_port
+                                        : reinterpret_cast<sockaddr_in*>(&bound)->sin_port);
   return listener;
 }
 

@@ -1,7 +1,7 @@
 // Listener: one listening socket (IPv4, IPv6 or unix). Accepts until the kernel has no more.
 //
-// Running out of descriptors must not stop the loop (a level-triggered set would spin on it): one descriptor is kept in reserve,
-// given up to accept and refuse the client, and taken back.
+// Running out of descriptors must not stop the loop (a level-triggered set would spin on it): one
+// descriptor is kept in reserve, given up to accept and refuse the client, and taken back.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,8 @@ class Listener final : public PollTarget {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // `address` as in bind: an IP, a host name, "*" or "::*" for all. A leading '-' is the caller's affair.
+  // `address` as in bind: an IP, a host name, "*" or "::*" for all. A leading '-' is the caller's
+  // affair.
   static Result<std::unique_ptr<Listener>> OpenTcp(Server* server, const std::string& address,
                                                    uint16_t port, int backlog);
   static Result<std::unique_ptr<Listener>> OpenUnix(Server* server, const std::string& path,

@@ -48,11 +48,21 @@ Status OpenLog(const Settings& settings) {
 
 void SetLogLevel(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: spdlog::set_level(spdlog::level::trace); break;
-    case LogLevel::kVerbose: spdlog::set_level(spdlog::level::debug); break;
-    case LogLevel::kNotice: spdlog::set_level(spdlog::level::info); break;
-    case LogLevel::kWarning: spdlog::set_level(spdlog::level::warn); break;
-    case LogLevel::kNothing: spdlog::set_level(spdlog::level::off); break;
+    case LogLevel::kDebug:
+      spdlog::set_level(spdlog::level::trace);
+      break;
+    case LogLevel::kVerbose:
+      spdlog::set_level(spdlog::level::debug);
+      break;
+    case LogLevel::kNotice:
+      spdlog::set_level(spdlog::level::info);
+      break;
+    case LogLevel::kWarning:
+      spdlog::set_level(spdlog::level::warn);
+      break;
+    case LogLevel::kNothing:
+      spdlog::set_level(spdlog::level::off);
+      break;
   }
 }
 

@@ -1,4 +1,5 @@
-// Log lines in Redis' shape: "pid:role date time level message". Synchronous: a forked child never inherits a logging thread.
+// Log lines in Redis' shape: "pid:role date time level message". Synchronous: a forked child never
+// inherits a logging thread.
 #pragma once
 
 #include <spdlog/spdlog.h>

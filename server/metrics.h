@@ -28,7 +28,7 @@ struct Metrics {
   uint64_t unexpected_error_replies = 0;
   uint64_t query_buffer_disconnections = 0;
   uint64_t output_buffer_disconnections = 0;
-  uint64_t slices = 0;       // of continuations
+  uint64_t slices = 0;  // of continuations
   uint64_t turns = 0;
   uint64_t turn_us_max = 0;  // since the last CONFIG RESETSTAT
   std::map<std::string, uint64_t, std::less<>> errors_by_code;
@@ -41,7 +41,8 @@ struct Metrics {
     size_t next = 0;
     void Sample(uint64_t value, uint64_t elapsed_ms) {
       if (elapsed_ms == 0) return;
-      samples[next] = static_cast<double>(value - last_value) * 1000.0 / static_cast<double>(elapsed_ms);
+      samples[next] =
+          static_cast<double>(value - last_value) * 1000.0 / static_cast<double>(elapsed_ms);
       next = (next + 1) % kSamples;
       last_value = value;
     }

@@ -75,7 +75,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     if (!load_told_ && !persistence_->loading()) {
       load_told_ = true;
       return persistence_->load_status().state == LoadState::kFailed ? SaveEvent::kLoadFailed
-                                                                    : SaveEvent::kLoaded;
+                                                                     : SaveEvent::kLoaded;
     }
     if (!save_told_ && !persistence_->saving()) {
       save_told_ = true;
@@ -105,8 +105,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
       report.last_seconds = static_cast<int64_t>(save.last_duration_ms / 1000);
     }
     if (report.running) {
-      report.running_seconds =
-          static_cast<int64_t>((clock_->NowMs() - save.started_ms) / 1000);
+      report.running_seconds = static_cast<int64_t>((clock_->NowMs() - save.started_ms) / 1000);
     }
     report.saves = save.saves_ok;
     report.forks = forks_;

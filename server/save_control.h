@@ -1,6 +1,8 @@
-// SaveControl: what the server needs of persistence, and nothing of how it is done. Tests bring their own.
+// SaveControl: what the server needs of persistence, and nothing of how it is done. Tests bring
+// their own.
 //
-// Start, then Poll() whenever the loop thinks of it (a watched descriptor is readable, the cron): it tells each end once.
+// Start, then Poll() whenever the loop thinks of it (a watched descriptor is readable, the cron):
+// it tells each end once.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +21,17 @@ struct Settings;
 // For INFO persistence. Times are Unix seconds.
 struct SaveReport {
   bool running = false;
-  bool resolving = false;         // a child died; whether its save committed is being found out
+  bool resolving = false;  // a child died; whether its save committed is being found out
   bool last_failed = false;
   std::string last_error;
-  int64_t last_save_time = 0;     // of the last committed one; 0: none
-  int64_t last_seconds = -1;      // how long the last one took
+  int64_t last_save_time = 0;  // of the last committed one; 0: none
+  int64_t last_seconds = -1;   // how long the last one took
   int64_t running_seconds = -1;
-  uint64_t saves = 0;             // committed by this process
+  uint64_t saves = 0;  // committed by this process
   uint64_t forks = 0;
-  uint64_t fork_us = 0;           // of the last one
+  uint64_t fork_us = 0;  // of the last one
   uint64_t pin_us = 0;
-  uint64_t pages_written = 0;     // of the running one, else of the last
+  uint64_t pages_written = 0;  // of the running one, else of the last
   uint64_t pages_total = 0;
   uint64_t bytes_written = 0;
   uint64_t bytes_total = 0;
@@ -63,7 +65,8 @@ class SaveControl {
   virtual SaveReport report() const = 0;
 };
 
-// The store of `settings.dir`: opened, locked, its newest snapshot on the way into memory (loading() says so).
+// The store of `settings.dir`: opened, locked, its newest snapshot on the way into memory
+// (loading() says so).
 struct OpenedStore {
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<SaveControl> saves;  // destroyed before the store

@@ -16,11 +16,12 @@
 namespace verso::server {
 namespace {
 
-constexpr size_t kDescriptorsReserved = 64;         // log, store, pipes, listeners
-constexpr uint64_t kBackgroundUs = 100;             // per turn (V9)
-constexpr size_t kExpiredPerTurn = 200;             // keys, per database
-constexpr size_t kOutputPerClient = 64 << 20;       // unread replies before a client is served no further
-constexpr size_t kOutputOfAll = 128 << 20;          // beyond this ...
+constexpr size_t kDescriptorsReserved = 64;  // log, store, pipes, listeners
+constexpr uint64_t kBackgroundUs = 100;      // per turn (V9)
+constexpr size_t kExpiredPerTurn = 200;      // keys, per database
+constexpr size_t kOutputPerClient = 64
+                                    << 20;  // unread replies before a client is served no further
+constexpr size_t kOutputOfAll = 128 << 20;  // beyond this ...
 constexpr size_t kOutputPerClientCrowded = 1 << 20;  // ... each may leave only so much
 constexpr int64_t kSaveRetrySeconds = 5;
 
@@ -78,8 +79,12 @@ void Refuse(int fd, std::string_view text) {
 
 Server::Server(Settings settings, const Clock* clock, std::unique_ptr<storage::Store> store,
                std::unique_ptr<SaveControl> saves, std::string config_file)
-    : clock_(clock), config_file_(std::move(config_file)), store_(std::move(store)),
-      dispatcher_(&state_, this), saves_(std::move(saves)), run_id_(RandomHex(40)) {
+    : clock_(clock),
+      config_file_(std::move(config_file)),
+      store_(std::move(store)),
+      dispatcher_(&state_, this),
+      saves_(std::move(saves)),
+      run_id_(RandomHex(40)) {
   state_.settings = std::move(settings);
   state_.store = store_.get();
   state_.now_ms = clock_->NowMs();
@@ -151,8 +156,8 @@ Status Server::Open() {
     }
   }
   if (!settings.unixsocket.empty()) {
-    VERSO_TRY(auto listener, Listener::OpenUnix(this, settings.unixsocket,
-                                                settings.unixsocketperm, backlog));
+    VERSO_TRY(auto listener,
+              Listener::OpenUnix(this, settings.unixsocket, settings.unixsocketperm, backlog));
     listeners_.push_back(std::move(listener));
   }
   return {};
@@ -169,17 +174,17 @@ int Server::Run() {
   loop_.OnSignal([this](int signal) {
     LogWarning("Received {} scheduling shutdown...", signal == SIGINT ? "SIGINT" : "SIGTERM");
     state_.now_ms = clock_->NowMs();
-    Shutdown(ShutdownHow::kDefault, false, false);
+    Shutdown(ShutdownHow::kDefault, false);
   });
   loop_.Every([this] { return Cron(); });
   loop_.Run();
   return exit_status_;
 }
 
-bool Server::Shutdown(ShutdownHow how, bool force, bool) {
+bool Server::Shutdown(ShutdownHow how, bool force) {
   LogWarning("User requested shutdown...");
-  const bool save = how == ShutdownHow::kSave ||
-                    (how == ShutdownHow::kDefault && !state_.settings.save.empty());
+  const bool save =
+      how == ShutdownHow::kSave || (how == ShutdownHow::kDefault && !state_.settings.save.empty());
   if (saves_ != nullptr && saves_->running()) {
     if (save) {
       saves_->Wait();
@@ -355,7 +360,8 @@ void Server::ExpireSome() {
   for (int db = 0; db < state_.environment.databases; ++db) {
     storage::WriteView view(*store_, store_->main(), db, state_.now_ms);
     if (view.NextDeadline() > state_.now_ms) continue;
-    // Removing copies paths while something is pinned: without room for that, expiry waits (the keys are absent all the same).
+    // Removing copies paths while something is pinned: without room for that, expiry waits (the
+    // keys are absent all the same).
     if (!store_->ReserveForWrite(0, kExpiredPerTurn / 8)) return;
     EffectConsumer* const consumer = state_.effect_consumer;
     if (consumer != nullptr) consumer->Begin(store_->main().id(), db);
@@ -445,11 +451,15 @@ void Server::NoteSaveEnd() {
   }
 }
 
+int64_t Server::last_save_time() const {
+  const auto started = static_cast<int64_t>(started_ms_ / 1000);
+  if (saves_ == nullptr || saves_->report().last_save_time == 0) return started;
+  return saves_->report().last_save_time;
+}
+
 void Server::CheckSavePoints() {
   if (saves_ == nullptr || state_.loading) return;
   if (saves_->running()) return;
-  const int64_t last_save_time =
-      std::max(saves_->report().last_save_time, static_cast<int64_t>(started_ms_ / 1000));
   const auto now_s = static_cast<int64_t>(state_.now_ms / 1000);
   const bool may_try = !state_.last_save_failed ||
                        state_.now_ms > save_tried_ms_ + uint64_t{kSaveRetrySeconds} * 1000;
@@ -457,7 +467,7 @@ void Server::CheckSavePoints() {
   const uint64_t changes = state_.changes.changes_since_save();
   for (const SavePoint& point : state_.settings.save) {
     if (changes < static_cast<uint64_t>(point.changes)) continue;
-    if (now_s - last_save_time <= point.seconds) continue;
+    if (now_s - last_save_time() <= point.seconds) continue;
     if (!due) LogNotice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
     due = true;
   }

@@ -1,6 +1,7 @@
 // Server: everything that one serving process owns, and the turn that keeps it going.
 //
-// Only server handlers (cmd_connection, cmd_server, cmd_introspect) and INFO see it. Data commands get a view.
+// Only server handlers (cmd_connection, cmd_server, cmd_introspect) and INFO see it. Data commands
+// get a view.
 #pragma once
 
 #include <functional>
@@ -26,7 +27,7 @@ struct TurnScratch {
   struct Parsed {
     size_t first;  // index into arguments
     size_t count;
-    size_t end;    // offset behind the request in the input
+    size_t end;  // offset behind the request in the input
   };
   std::vector<Parsed> parsed;
   std::vector<Request> requests;
@@ -45,8 +46,11 @@ class Server final : public EventLoop::Host {
   // Serves until Shutdown() has succeeded. Returns the exit status.
   int Run();
 
-  // Saves if asked to (or by default if there are save points) and stops the loop. False: the save failed, the server goes on.
-  bool Shutdown(ShutdownHow how, bool force, bool now);
+  // Saves if asked to (or by default if there are save points) and stops the loop. False: the save
+  // failed, the server goes on.
+  bool Shutdown(ShutdownHow how, bool force);
+  // Unix seconds of the last committed save, or of the start.
+  int64_t last_save_time() const;
 
   // ---- EventLoop::Host
   void StartTurn() override;

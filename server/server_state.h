@@ -1,4 +1,5 @@
-// ServerState: what the dispatcher's gates and INFO look at, without a socket: a test or a replay makes one and runs commands on it.
+// ServerState: what the dispatcher's gates and INFO look at, without a socket: a test or a replay
+// makes one and runs commands on it.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,15 @@
 
 namespace verso::server {
 
-// Hears of every changed key (K3). Counts them for `save` points; records deletions by expiry as effects. WATCH, notifications and blocked
-// clients will listen here.
+// Hears of every changed key (K3). Counts them for `save` points; records deletions by expiry as
+// effects. WATCH, notifications and blocked clients will listen here.
 class ChangeTracker final : public storage::KeyObserver {
  public:
   void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                   const storage::KeyEvent& event) override;
   void DatabaseChanged(const storage::Line& line, int db, const char* event) override;
 
-  uint64_t changes() const { return changes_; }              // ever
+  uint64_t changes() const { return changes_; }  // ever
   uint64_t changes_since_save() const { return changes_ - changes_at_save_; }
   uint64_t expired() const { return expired_; }
   // A save has begun at a moment when changes() was `at`, and is through.

@@ -1,4 +1,5 @@
-// Settings: the values of all directives, typed, with their defaults. config_table.cpp has one row per member.
+// Settings: the values of all directives, typed, with their defaults. config_table.cpp has one row
+// per member.
 #pragma once
 
 #include <cstdint>

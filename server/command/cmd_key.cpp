@@ -5,6 +5,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
+#include "server/command/help_reply.h"
 #include "server/command/string_reply.h"
 #include "storage/index/rope.h"
 #include "storage/memory/store.h"
@@ -199,22 +200,7 @@ Outcome ObjectRefcount(const ReadView& view, CommandContext& context) {
 }
 
 Outcome ObjectHelp(const ReadView&, CommandContext& context) {
-  static constexpr std::string_view kLines[] = {
-      "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-      "ENCODING <key>",
-      "    How the value of the key is stored.",
-      "FREQ <key>",
-      "    The access counter of the key, with an LFU maxmemory policy.",
-      "IDLETIME <key>",
-      "    Seconds since the key was last used.",
-      "REFCOUNT <key>",
-      "    References to the value of the key.",
-      "HELP",
-      "    This text.",
-  };
-  context.reply().Array(std::size(kLines));
-  for (const std::string_view line : kLines) context.reply().SimpleString(line);
-  return Outcome::kDone;
+  return ReplyHelp("object", context);
 }
 
 // ---- rows

@@ -14,7 +14,10 @@ extern const CommandFamily kKeyCommands;           // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;       // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;        // cmd_expire.cpp
 extern const CommandFamily kConnectionCommands;    // cmd_connection.cpp
+extern const CommandFamily kClientCommands;        // cmd_client.cpp
 extern const CommandFamily kServerCommands;        // cmd_server.cpp
+extern const CommandFamily kConfigCommands;        // cmd_config.cpp
+extern const CommandFamily kDebugCommands;         // cmd_debug.cpp
 extern const CommandFamily kIntrospectCommands;    // cmd_introspect.cpp
 
 }  // namespace verso::server

@@ -23,7 +23,7 @@ const CommandTable& CommandTable::Get() {
 CommandTable::CommandTable() {
   for (const CommandFamily family :
        {kStringCommands, kStringNumberCommands, kStringRangeCommands, kBitmapCommands, kKeyCommands,
-        kKeyScanCommands, kExpireCommands, kConnectionCommands, kServerCommands,
+        kKeyScanCommands, kExpireCommands, kConnectionCommands, kClientCommands, kServerCommands,
         kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
@@ -89,22 +89,38 @@ std::string CommandTable::Markdown() const {
 
 std::string_view GroupName(Group group) {
   switch (group) {
-    case Group::kGeneric: return "generic";
-    case Group::kString: return "string";
-    case Group::kList: return "list";
-    case Group::kSet: return "set";
-    case Group::kSortedSet: return "sorted-set";
-    case Group::kHash: return "hash";
-    case Group::kPubSub: return "pubsub";
-    case Group::kTransactions: return "transactions";
-    case Group::kConnection: return "connection";
-    case Group::kServer: return "server";
-    case Group::kScripting: return "scripting";
-    case Group::kHyperLogLog: return "hyperloglog";
-    case Group::kCluster: return "cluster";
-    case Group::kGeo: return "geo";
-    case Group::kStream: return "stream";
-    case Group::kBitmap: return "bitmap";
+    case Group::kGeneric:
+      return "generic";
+    case Group::kString:
+      return "string";
+    case Group::kList:
+      return "list";
+    case Group::kSet:
+      return "set";
+    case Group::kSortedSet:
+      return "sorted-set";
+    case Group::kHash:
+      return "hash";
+    case Group::kPubSub:
+      return "pubsub";
+    case Group::kTransactions:
+      return "transactions";
+    case Group::kConnection:
+      return "connection";
+    case Group::kServer:
+      return "server";
+    case Group::kScripting:
+      return "scripting";
+    case Group::kHyperLogLog:
+      return "hyperloglog";
+    case Group::kCluster:
+      return "cluster";
+    case Group::kGeo:
+      return "geo";
+    case Group::kStream:
+      return "stream";
+    case Group::kBitmap:
+      return "bitmap";
   }
   return "";
 }
@@ -112,22 +128,49 @@ std::string_view GroupName(Group group) {
 std::vector<std::string_view> AclCategories(const CommandSpec& row) {
   std::vector<std::string_view> categories;
   switch (row.group) {
-    case Group::kGeneric: categories.push_back("keyspace"); break;
-    case Group::kString: categories.push_back("string"); break;
-    case Group::kList: categories.push_back("list"); break;
-    case Group::kSet: categories.push_back("set"); break;
-    case Group::kSortedSet: categories.push_back("sortedset"); break;
-    case Group::kHash: categories.push_back("hash"); break;
-    case Group::kTransactions: categories.push_back("transaction"); break;
-    case Group::kConnection: categories.push_back("connection"); break;
-    case Group::kScripting: categories.push_back("scripting"); break;
-    case Group::kHyperLogLog: categories.push_back("hyperloglog"); break;
-    case Group::kGeo: categories.push_back("geo"); break;
-    case Group::kStream: categories.push_back("stream"); break;
-    case Group::kBitmap: categories.push_back("bitmap"); break;
+    case Group::kGeneric:
+      categories.push_back("keyspace");
+      break;
+    case Group::kString:
+      categories.push_back("string");
+      break;
+    case Group::kList:
+      categories.push_back("list");
+      break;
+    case Group::kSet:
+      categories.push_back("set");
+      break;
+    case Group::kSortedSet:
+      categories.push_back("sortedset");
+      break;
+    case Group::kHash:
+      categories.push_back("hash");
+      break;
+    case Group::kTransactions:
+      categories.push_back("transaction");
+      break;
+    case Group::kConnection:
+      categories.push_back("connection");
+      break;
+    case Group::kScripting:
+      categories.push_back("scripting");
+      break;
+    case Group::kHyperLogLog:
+      categories.push_back("hyperloglog");
+      break;
+    case Group::kGeo:
+      categories.push_back("geo");
+      break;
+    case Group::kStream:
+      categories.push_back("stream");
+      break;
+    case Group::kBitmap:
+      categories.push_back("bitmap");
+      break;
     case Group::kPubSub:
     case Group::kServer:
-    case Group::kCluster: break;
+    case Group::kCluster:
+      break;
   }
   if (row.Has(kKeyspace) && row.group != Group::kGeneric) categories.push_back("keyspace");
   if (row.Has(kWrite)) categories.push_back("write");

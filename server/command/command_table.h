@@ -1,4 +1,5 @@
-// CommandTable: all families joined, and lookup by name. One per process, made at the first use, never changed.
+// CommandTable: all families joined, and lookup by name. One per process, made at the first use,
+// never changed.
 #pragma once
 
 #include <array>
@@ -50,7 +51,8 @@ class CommandTable {
   static uint64_t Slot(std::string_view name, uint64_t multiplier) {
     uint64_t head = 0;
     uint64_t tail = 0;
-    // Case bits are set everywhere: equal names in any case have equal words. What that mixes up, Matches() tells apart.
+    // Case bits are set everywhere: equal names in any case have equal words. What that mixes up,
+    // Matches() tells apart.
     if (name.size() >= 8) {
       __builtin_memcpy(&head, name.data(), 8);
       __builtin_memcpy(&tail, name.data() + name.size() - 8, 8);
@@ -82,13 +84,15 @@ class CommandTable {
   std::vector<const CommandEntry*> commands_;
 };
 
-// ACL categories of a command, alphabetical, without the @: derived from flags and group, nowhere written down per command.
+// ACL categories of a command, alphabetical, without the @: derived from flags and group, nowhere
+// written down per command.
 std::vector<std::string_view> AclCategories(const CommandSpec& row);
 std::string_view GroupName(Group group);
 // As COMMAND INFO shows them.
 std::vector<std::string_view> FlagNames(const CommandSpec& row);
 
-// The indices of the keys in a request, by the row's key specs. False: the arguments do not fit the row.
+// The indices of the keys in a request, by the row's key specs. False: the arguments do not fit the
+// row.
 struct KeyPosition {
   size_t index;
   uint16_t access;

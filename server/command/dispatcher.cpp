@@ -47,8 +47,7 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
 
   const CommandSpec& row = *entry->row;
   EffectUnit effects(state_->effect_consumer);
-  CommandContext context(&row, request.arguments, &reply, &effects, &session,
-                         &state_->environment);
+  CommandContext context(&row, request.arguments, &reply, &effects, &session, &state_->environment);
   if (request.hashed_index != 0) context.SetHash(request.hashed_index, request.hash);
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
   session.last_command = entry;
@@ -81,8 +80,7 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
 bool Dispatcher::Gates(const CommandEntry& entry, const Request& request, const Session& session,
                        ReplyWriter& reply) {
   const CommandSpec& row = *entry.row;
-  if (!row.ArityFits(request.arguments.size()) ||
-      std::holds_alternative<std::monostate>(row.run)) {
+  if (!row.ArityFits(request.arguments.size()) || std::holds_alternative<std::monostate>(row.run)) {
     reply.Error(error::WrongArity(entry.full_name));
     return false;
   }
@@ -110,8 +108,9 @@ bool Dispatcher::MemoryGate(const CommandSpec& row, const Request& request,
   size_t keys = 0;
   for (const Keys& spec : row.keys) {
     if (spec.first == 0) continue;
-    const size_t width = spec.last >= 0 ? static_cast<size_t>(spec.last) + 1
-                                        : request.arguments.size() - static_cast<size_t>(spec.first);
+    const size_t width = spec.last >= 0
+                             ? static_cast<size_t>(spec.last) + 1
+                             : request.arguments.size() - static_cast<size_t>(spec.first);
     keys += (width + static_cast<size_t>(spec.step) - 1) / static_cast<size_t>(spec.step);
   }
   // Many keys share their paths: together they cannot copy more than there is.
@@ -158,8 +157,9 @@ void Dispatcher::UnknownCommand(const Request& request, ReplyWriter& reply) {
     for (char& c : container) {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
     }
-    reply.Error("ERR unknown subcommand '" + std::string(request.arguments[1].substr(0, kShownMax)) +
-                "'. Try " + container + " HELP.");
+    reply.Error("ERR unknown subcommand '" +
+                std::string(request.arguments[1].substr(0, kShownMax)) + "'. Try " + container +
+                " HELP.");
     return;
   }
   std::string shown;
@@ -168,7 +168,8 @@ void Dispatcher::UnknownCommand(const Request& request, ReplyWriter& reply) {
     shown += request.arguments[i].substr(0, kShownMax - shown.size());
     shown += "' ";
   }
-  reply.Error("ERR unknown command '" + std::string(name) + "', with args beginning with: " + shown);
+  reply.Error("ERR unknown command '" + std::string(name) +
+              "', with args beginning with: " + shown);
 }
 
 void Dispatcher::CountError(const ReplyWriter& reply) {

@@ -4,9 +4,9 @@
 //   2 arity                       -ERR wrong number of arguments ...
 //   3 auth                        -NOAUTH
 //   4 state                       -LOADING, -MISCONF
-//   5 memory                      -OOM: above maxmemory (kDenyOom), or no room for the worst case of a write (every write)
-//   6 handler                     on a const view, a writable view, or the server
-//   7 effects                     what changed goes to the log and the replicas as one unit
+//   5 memory                      -OOM: above maxmemory (kDenyOom), or no room for the worst case
+//   of a write (every write) 6 handler                     on a const view, a writable view, or the
+//   server 7 effects                     what changed goes to the log and the replicas as one unit
 //
 // Nothing before 6 changes anything but counters. Sessions, sockets and time are passed in.
 #pragma once
@@ -34,11 +34,13 @@ class Dispatcher {
   // `server` is what server handlers get; null where only data commands run.
   Dispatcher(ServerState* state, Server* server);
 
-  // Runs one request. kDone: the reply is written. kYield: *rest goes on with it. Requires: state->now_ms is this turn's.
+  // Runs one request. kDone: the reply is written. kYield: *rest goes on with it. Requires:
+  // state->now_ms is this turn's.
   Outcome Run(const Request& request, Session& session, ReplyWriter& reply,
               std::unique_ptr<Continuation>* rest);
 
-  // Counts what happened since the last call to the command that ran: cycles are taken once per command.
+  // Counts what happened since the last call to the command that ran: cycles are taken once per
+  // command.
   void StartTurn() { cycles_ = __builtin_ia32_rdtsc(); }
 
  private:

@@ -10,7 +10,8 @@ namespace {
 
 enum class LineStatus : uint8_t { kNumber, kNotNumber, kNoLine };
 
-// Reads "<integer>\r\n" at `at`. kNumber: *value is set and *at stands behind the line. The longest valid one has 20 characters.
+// Reads "<integer>\r\n" at `at`. kNumber: *value is set and *at stands behind the line. The longest
+// valid one has 20 characters.
 LineStatus ReadNumberLine(const char* data, size_t size, size_t* at, int64_t* value) {
   size_t i = *at;
   if (i >= size) return LineStatus::kNoLine;
@@ -54,9 +55,8 @@ ParseStatus RequestParser::Next(char* data, size_t size, const ParseLimits& limi
     consumed_ = start;
     if (start == size) return Incomplete(1);
     const size_t arguments_before = arguments->size();
-    const ParseStatus status = data[start] == '*'
-                                   ? ParseArray(data, start, size, limits, arguments)
-                                   : ParseInline(data, start, size, arguments);
+    const ParseStatus status = data[start] == '*' ? ParseArray(data, start, size, limits, arguments)
+                                                  : ParseInline(data, start, size, arguments);
     if (status != ParseStatus::kRequest) {
       arguments->resize(arguments_before);
       return status;

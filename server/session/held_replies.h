@@ -1,5 +1,6 @@
-// HeldReplies: which reply bytes may not leave yet. A reply to a write waits until the log has that write (DESIGN 8); everything behind
-// it in the same stream waits with it. Without a log nothing is ever held.
+// HeldReplies: which reply bytes may not leave yet. A reply to a write waits until the log has that
+// write (DESIGN 8); everything behind it in the same stream waits with it. Without a log nothing is
+// ever held.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ class HeldReplies {
     }
   }
 
-  // The stream position up to which bytes may leave when `released` is the highest sequence that is through.
+  // The stream position up to which bytes may leave when `released` is the highest sequence that is
+  // through.
   uint64_t Limit(uint64_t released) {
     size_t gone = 0;
     while (gone < holds_.size() && holds_[gone].sequence <= released) ++gone;

@@ -1,5 +1,6 @@
-// Session: what a client has told us about itself and where it stands. Handlers may read and change it; the socket is the
-// connection's affair. A session without a connection (a test, a replayed log) is just this struct.
+// Session: what a client has told us about itself and where it stands. Handlers may read and change
+// it; the socket is the connection's affair. A session without a connection (a test, a replayed
+// log) is just this struct.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@ namespace verso::server {
 
 struct CommandEntry;
 
-// Names a client for as long as it lives and never another one: slots are used again, generations are not.
+// Names a client for as long as it lives and never another one: slots are used again, generations
+// are not.
 struct ClientHandle {
   uint32_t slot = 0;
   uint32_t generation = 0;
@@ -28,7 +30,7 @@ struct Session {
   int protocol = 2;
   bool authenticated = true;
   bool close_after_reply = false;  // QUIT, CLIENT KILL of oneself, a protocol error
-  bool local = true;               // loopback or unix socket: DEBUG with "enable-debug-command local"
+  bool local = true;  // loopback or unix socket: DEBUG with "enable-debug-command local"
   bool no_evict = false;
   bool no_touch = false;
   bool internal = false;  // replay: no ACL, no replies

@@ -1,0 +1,22 @@
+// What the kernel tells about this process, for INFO.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace verso::server {
+
+struct ProcessMemory {
+  uint64_t resident = 0;
+  uint64_t anonymous = 0;  // private: what a fork must copy page tables for
+  uint64_t shared = 0;     // arena, client buffers
+};
+
+ProcessMemory ReadProcessMemory();
+uint64_t TotalSystemMemory();
+std::string ExecutablePath();
+std::string OperatingSystem();
+// Ticks of the processor's counter per microsecond.
+double CyclesPerMicrosecond();
+
+}  // namespace verso::server
