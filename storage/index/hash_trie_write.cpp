@@ -7,6 +7,13 @@
 #include "storage/index/hash_trie_path.h"
 
 namespace verso::storage {
+namespace {
+
+uint8_t TypeAndHint(ValueType type, uint8_t hint) {
+  return static_cast<uint8_t>(static_cast<uint8_t>(type) | hint << 4);
+}
+
+}  // namespace
 
 // One entry to be written: new, or in the place of another.
 struct TrieWriter::Edit {
@@ -27,7 +34,7 @@ struct TrieWriter::Edit {
   void Begin(ValueType type, uint8_t hint, uint8_t flags, uint64_t deadline_ms, size_t key_bytes,
              size_t value_bytes) {
     TrieEntryHeader header;
-    header.type_hint = static_cast<uint8_t>(static_cast<uint8_t>(type) | hint << 4);
+    header.type_hint = TypeAndHint(type, hint);
     header.flags = deadline_ms == kNoDeadline ? flags : flags | kTrieHasDeadline;
     header.key_bytes = static_cast<uint8_t>(key_bytes);
     header.value_bytes = static_cast<uint8_t>(value_bytes);
@@ -45,6 +52,23 @@ uint64_t DeadlineOf(const char* entry) {
 
 uint8_t ValueFlags(const ValueView& value) { return value.external ? kTrieValueExternal : 0; }
 size_t InlineBytes(const ValueView& value) { return value.external ? 0 : value.bytes.size(); }
+
+bool SameLayout(const TrieEntryHeader& old, const ValueView& value) {
+  return old.value_external() == value.external && old.value_bytes == InlineBytes(value) &&
+         old.has_deadline() == (value.deadline_ms != kNoDeadline);
+}
+
+// Requires: SameLayout. The new bytes may be those of this very entry.
+void OverwriteValue(char* entry, const ValueView& value) {
+  auto* header = reinterpret_cast<TrieEntryHeader*>(entry);
+  header->type_hint = TypeAndHint(value.type, value.hint);
+  if (header->has_deadline()) StoreLe(entry + sizeof(*header), value.deadline_ms);
+  if (value.external) {
+    StoreLe(entry + header->value_offset(), value.ref);
+  } else if (!value.bytes.empty()) {
+    std::memmove(entry + header->value_offset(), value.bytes.data(), value.bytes.size());
+  }
+}
 
 // Takes the bytes of an entry out; they read as zero (T4).
 void CutEntry(char* leaf, size_t offset, size_t bytes) {
@@ -127,6 +151,12 @@ TriePutResult TrieWriter::Put(const TrieKey& key, const ValueView& value, uint16
   const char* entry = leaf + TrieOffset(leaf, slot);
   const TrieEntryHeader& old = TrieEntryAt(entry);
   result.previous = PreviousAt(entry);
+  if (SameLayout(old, value)) {
+    OverwriteValue(WritableLeaf(&path) + TrieOffset(leaf, slot), value);
+    result.outcome = TriePutOutcome::kReplaced;
+    result.place = TriePlace{path.leaf, static_cast<uint32_t>(slot)};
+    return result;
+  }
   edit.Begin(value.type, value.hint, ValueFlags(value) | (old.flags & kTrieKeyExternal),
              value.deadline_ms, old.key_bytes, InlineBytes(value));
   edit.Append(entry + old.key_offset(), old.key_size());

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "hash_trie_fixture.h"
+#include "tests/unit/storage/index/hash_trie_fixture.h"
 
 namespace verso::storage {
 namespace {

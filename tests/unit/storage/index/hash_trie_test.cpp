@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "hash_trie_fixture.h"
+#include "tests/unit/storage/index/hash_trie_fixture.h"
 
 namespace verso::storage {
 namespace {
