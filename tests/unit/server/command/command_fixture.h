@@ -1,0 +1,135 @@
+// Commands through the real dispatcher on a store of their own: no socket, and time stands still
+// until a test moves it.
+//
+//   CommandFixture redis;
+//   CHECK(redis("SET", "k", "v") == "+OK\r\n");
+//   redis.now_ms += 1000;
+//
+// Run() answers the exact RESP bytes. Continuations are run to their end, on a pinned version, as
+// the event loop does it. `effects` holds what would be logged since it was last cleared, one
+// command a string ("SET k v"), and `events` what the key space reported ("set k").
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/command/dispatcher.h"
+#include "server/session/session.h"
+
+namespace verso::server {
+
+class CommandFixture : private EffectConsumer, private storage::KeyObserver {
+ public:
+  explicit CommandFixture(bool with_effects = true) {
+    storage::StoreOptions options;
+    options.arena.bytes_max = size_t{8} << 30;
+    options.clock = &clock_;
+    options.secret = HashSecret::FromSeed(7);
+    Result<std::unique_ptr<storage::Store>> store = storage::Store::Create(options);
+    REQUIRE(store.has_value());
+    store_ = *std::move(store);
+    store_->set_observer(this);
+    state_.store = store_.get();
+    state_.ApplySettings();
+    if (with_effects) {
+      state_.effect_consumer = this;
+      state_.changes.set_consumer(this);
+    }
+    dispatcher_ = std::make_unique<Dispatcher>(&state_, nullptr);
+  }
+  ~CommandFixture() {
+    CHECK(store_->Audit() == "");
+    store_->set_observer(nullptr);
+  }
+
+  std::string Run(const std::vector<ByteView>& arguments) {
+    state_.now_ms = now_ms;
+    clock_.Set(now_ms);
+    BufferPool pool;
+    OutputChain out(&pool);
+    ReplyWriter reply(&out, session_.protocol);
+    Request request;
+    request.entry = CommandTable::Get().Find(arguments[0]);
+    request.arguments = std::span<const ByteView>(arguments);
+    for (const ByteView argument : arguments) request.bytes += argument.size();
+    std::unique_ptr<Continuation> rest;
+    if (dispatcher_->Run(request, session_, reply, &rest) == Outcome::kYield) {
+      Finish(*rest, reply);
+    }
+    std::string text;
+    iovec pieces[64];
+    while (!out.empty()) {
+      const size_t count = out.Gather(pieces, 64);
+      size_t bytes = 0;
+      for (size_t i = 0; i < count; ++i) {
+        text.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+        bytes += pieces[i].iov_len;
+      }
+      out.Consume(bytes);
+    }
+    return text;
+  }
+  template <typename... Arguments>
+  std::string operator()(const Arguments&... arguments) {
+    return Run({ByteView(arguments)...});
+  }
+
+  Session& session() { return session_; }
+  ServerState& state() { return state_; }
+  storage::Store& store() { return *store_; }
+  uint64_t slices() const { return slices_; }
+
+  uint64_t now_ms = 1'700'000'000'000;
+  std::vector<std::string> effects;
+  std::vector<std::string> events;
+
+ private:
+  void Finish(Continuation& rest, ReplyWriter& reply) {
+    const storage::PinHandle pin = store_->PinForRead(store_->main(), now_ms);
+    const storage::ReadView view(*store_, pin.root(), session_.db, pin.moment_ms());
+    for (bool done = false; !done; ++slices_) {
+      Slice slice(&reply, ~size_t{0});
+      done = rest.Run(view, slice);
+    }
+  }
+
+  void Begin(uint32_t, int) override {}
+  void Command(std::span<const ByteView> arguments) override {
+    std::string text;
+    for (const ByteView argument : arguments) {
+      if (!text.empty()) text += ' ';
+      text += argument;
+    }
+    effects.push_back(text);
+  }
+  void End() override {}
+
+  void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
+                  const storage::KeyEvent& event) override {
+    events.push_back(std::string(event.name) + " " + std::string(key.bytes));
+    state_.changes.KeyChanged(line, db, key, event);
+  }
+  void DatabaseChanged(const storage::Line& line, int db, const char* event) override {
+    state_.changes.DatabaseChanged(line, db, event);
+  }
+
+  ManualClock clock_;
+  std::unique_ptr<storage::Store> store_;
+  ServerState state_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  Session session_;
+  uint64_t slices_ = 0;
+};
+
+inline std::string Bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+inline const std::string kNull = "$-1\r\n";
+inline const std::string kOk = "+OK\r\n";
+inline const std::string kSyntaxError = "-ERR syntax error\r\n";
+inline const std::string kNotIntegerError = "-ERR value is not an integer or out of range\r\n";
+
+}  // namespace verso::server
