@@ -4,9 +4,9 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -110,7 +110,8 @@ Result<Child> ForkChild(std::span<const int> keep_fds,
   }
   child.fork_usec = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(end - start).count());
-  child.pid_fd = OwnedFd(pidfd_open(child.pid, 0));
+  // The C library of Debian 12 declares pidfd_open without C linkage.
+  child.pid_fd = OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0)));
   if (!child.pid_fd) {
     const Error error = OsError("pidfd_open");
     kill(child.pid, SIGKILL);
