@@ -16,6 +16,7 @@ void Reclaimer::AddSubtree(Line* line, const Ref& ref, Epoch died, Epoch above) 
   if (!ref || ref.birth() <= above) return;
   ReclaimItem& item = items_.emplace_back(UnforkedMemory());
   item.line = line;
+  item.aside = line->scratch();
   item.died = died;
   item.above = above;
   item.refs.push_back(ref);
@@ -26,6 +27,7 @@ void Reclaimer::AddChain(Line* line, const Ref& chunks) {
   ReclaimItem& item = items_.emplace_back(UnforkedMemory());
   item.kind = ReclaimItem::Kind::kChain;
   item.line = line;
+  item.aside = line->scratch();
   item.fork = line->fork();
   item.refs.push_back(chunks);
 }
@@ -34,14 +36,16 @@ void Reclaimer::AddSweep(Line* line, const Ref& chunks, Epoch died) {
   ReclaimItem& item = items_.emplace_back(UnforkedMemory());
   item.kind = ReclaimItem::Kind::kSweep;
   item.line = line;
+  item.aside = line->scratch();
   item.died = died;
   item.refs.push_back(chunks);
 }
 
-void Reclaimer::AddDiscard(const Ref& chunks) {
+void Reclaimer::AddDiscard(const Line& line, const Ref& chunks) {
   if (!chunks) return;
   ReclaimItem& item = items_.emplace_back(UnforkedMemory());
   item.kind = ReclaimItem::Kind::kDiscard;
+  item.aside = line.scratch();
   item.refs.push_back(chunks);
 }
 
@@ -90,7 +94,7 @@ void Reclaimer::StepSubtree(ReclaimItem* item) {
   const Ref ref = item->refs.back();
   item->refs.pop_back();
   if (ref.birth() <= item->above) return;
-  const Epoch fork = item->direct ? item->fork : item->line->fork();
+  const Epoch fork = item->line != nullptr ? item->line->fork() : item->fork;  // a take-over lowers it
   if (ref.birth() <= fork) {
     // Everything below is at most as old as the page was when the line began: one entry stands for all of it.
     if (item->line != nullptr) store_->AddInherited(*item->line, ref.WithFlag(kSubtreeFlag), item->died);
@@ -129,6 +133,7 @@ void Reclaimer::StepChain(ReclaimItem* item) {
         // An ancestor's subtree that has become this line's own (take-over): its pages are judged one by one.
         ReclaimItem& subtree = items_.emplace_back(UnforkedMemory());
         subtree.direct = true;
+        subtree.aside = item->aside;
         subtree.line = line;
         subtree.fork = fork;
         subtree.refs.push_back(entry.WithoutFlag(kSubtreeFlag));
@@ -154,10 +159,7 @@ void Reclaimer::LineTakenOver(Line* from, Line* to) {
   Each([=](ReclaimItem& item) {
     if (item.line != from) return;
     // `from` had one pin left, which holds nothing of these: what was born after its fork is free.
-    if (item.kind != ReclaimItem::Kind::kChain && !item.direct) {
-      item.direct = true;
-      item.fork = from->fork();
-    }
+    if (item.kind != ReclaimItem::Kind::kChain) item.direct = true;
     item.line = to;
   });
 }
@@ -165,7 +167,7 @@ void Reclaimer::LineTakenOver(Line* from, Line* to) {
 void Reclaimer::LineGone(Line* line) {
   Each([=](ReclaimItem& item) {
     if (item.line != line) return;
-    if (!item.direct) item.fork = line->fork();
+    item.fork = line->fork();
     item.direct = true;
     item.line = nullptr;
   });

@@ -28,11 +28,12 @@ struct ReclaimItem {
   explicit ReclaimItem(std::pmr::memory_resource* memory) : refs(memory) {}
 
   Kind kind = Kind::kSubtree;
+  bool aside = false;     // from a scratch line: no save contains it, whether its line still lives or not (V6)
   bool direct = false;    // subtree: no pin can need it any more (its line is gone or taken over)
   Line* line = nullptr;   // null: the line is gone, inherited entries are nobody's business
   Epoch died = 0;
   Epoch above = 0;        // subtree: only pages born after it; older ones are in the tree of a pin (V10)
-  Epoch fork = 0;         // direct: of the line it came from
+  Epoch fork = 0;         // direct, and its line is gone: of the line it came from
   std::pmr::vector<Ref> refs;  // still to do, as a stack
 };
 
@@ -43,7 +44,7 @@ class Reclaimer {
   void AddSubtree(Line* line, const Ref& ref, Epoch died, Epoch above);
   void AddChain(Line* line, const Ref& chunks);
   void AddSweep(Line* line, const Ref& chunks, Epoch died);
-  void AddDiscard(const Ref& chunks);
+  void AddDiscard(const Line& line, const Ref& chunks);
 
   // Works until about `budget_us` have gone. True: more is waiting (and not held).
   bool Run(uint64_t budget_us);

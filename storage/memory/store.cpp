@@ -124,11 +124,11 @@ void Store::UnpinIndex(Line& line, size_t index) {
   storage::Pin* before = index > 0 ? &line.pins_[index - 1] : nullptr;
 
   if (line.headless_ && newest) {  // V10: it stood in for the head
-    Discard(&dead);
+    Discard(line, &dead);
     if (before != nullptr) {
-      Discard(&before->dead);
+      Discard(line, &before->dead);
     } else {
-      reclaimer_->AddDiscard(line.inherited_.chunks);
+      reclaimer_->AddDiscard(line, line.inherited_.chunks);
       line.inherited_ = DeadBucket{};
     }
     const Epoch below = before != nullptr ? before->epoch : line.fork_;
@@ -176,8 +176,8 @@ void Store::MergeBuckets(const Line& line, DeadBuckets* to, const DeadBuckets& f
   *to = std::move(merged);
 }
 
-void Store::Discard(DeadBuckets* buckets) {
-  for (const DeadBucket& bucket : *buckets) reclaimer_->AddDiscard(bucket.chunks);
+void Store::Discard(const Line& line, DeadBuckets* buckets) {
+  for (const DeadBucket& bucket : *buckets) reclaimer_->AddDiscard(line, bucket.chunks);
   buckets->clear();
 }
 
@@ -194,14 +194,19 @@ Line* Store::Fork(Line& from, Epoch epoch, bool scratch) {
 
 void Store::DropHead(Line* line) {
   VERSO_CHECK(!line->headless_ && line != main_ && line != meta_);
+  if (saving_ && line->FindPin(save_epoch_) != nullptr) {
+    // The save's pin would become the head, and what was released behind the writer is missing in its tree.
+    save_condemned_.push_back(line);
+    return;
+  }
   const Epoch newest = line->pins_.empty() ? line->fork_ : line->pins_.back().epoch;
   const Ref head = line->head_;
   line->headless_ = true;
   line->head_ = kNullRef;
   if (!line->pins_.empty()) {  // V10: entries of the last interval are in the tree of the pin that is the head now
-    Discard(&line->pins_.back().dead);
+    Discard(*line, &line->pins_.back().dead);
   } else {
-    reclaimer_->AddDiscard(line->inherited_.chunks);
+    reclaimer_->AddDiscard(*line, line->inherited_.chunks);
     line->inherited_ = DeadBucket{};
   }
   reclaimer_->LineBeheaded(line, newest);
@@ -221,7 +226,7 @@ void Store::AfterDrop(Line* line) {
     return;
   }
   VERSO_CHECK(line->children_.empty());
-  reclaimer_->AddDiscard(line->inherited_.chunks);
+  reclaimer_->AddDiscard(*line, line->inherited_.chunks);
   reclaimer_->LineGone(line);
   Line* const parent = line->parent_;
   const Epoch fork = line->fork_;
@@ -240,7 +245,7 @@ void Store::TakeOver(Line* line) {
   Line* const child = line->children_.front();
   if (pin.holders != 1 || child->fork_ != pin.epoch || child->scratch_) return;
   // What died here before the pin and is needed by it is in the child's tree or on its lists: the entries are void.
-  Discard(&pin.dead);
+  Discard(*line, &pin.dead);
   reclaimer_->LineTakenOver(line, child);
   const DeadBucket inherited = child->inherited_;
   child->inherited_ = line->inherited_;

@@ -162,7 +162,7 @@ class Store {
   void UnpinIndex(Line& line, size_t index);
   // Joins `from` into `to`, both of pins of `line`; buckets that mean the same pins become one.
   void MergeBuckets(const Line& line, DeadBuckets* to, const DeadBuckets& from);
-  void Discard(DeadBuckets* buckets);
+  void Discard(const Line& line, DeadBuckets* buckets);
 
   // A page left the head of the line at epoch `died` (V4, V5).
   void DropDead(Line& line, const Ref& ref, Epoch died);
@@ -195,6 +195,7 @@ class Store {
   Ref watermark_;
   Ref swept_;              // the watermark and the time at the last sweep of the save's own lists
   uint64_t swept_ms_ = 0;
+  std::vector<Line*> save_condemned_;  // their heads go when it ends
   std::vector<std::pair<Line*, Epoch>> save_pins_;  // held by the running save: every pin it describes
   std::unique_ptr<RefList> garbage_;        // freed since the pin of the running (or last) save
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save

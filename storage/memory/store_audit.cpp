@@ -19,7 +19,6 @@ class StoreAudit {
 
   std::string Run() {
     error_ = store_.arena().CheckCounters();
-    Tree("meta", store_.meta_->head_, 0, false);
     for (const auto& line : store_.lines_) Versions(*line);
     for (const auto& line : store_.lines_) DeadLists(*line);
     store_.reclaimer_->ForEach([this](const ReclaimItem& item) { Item(item); });
@@ -69,9 +68,9 @@ class StoreAudit {
       Tree(name + " pin " + std::to_string(pin.epoch), pin.root, above, false);
       above = pin.epoch;
     }
-    if (line.id() == 0 || line.headless()) return;
+    if (line.headless()) return;
     Tree(name + " head", line.head(), above, false);
-    if (line.head()) Databases(name, line);
+    if (line.head() && line.id() != 0) Databases(name, line);
   }
 
   void Databases(const std::string& name, const Line& line) {

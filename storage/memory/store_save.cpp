@@ -1,6 +1,7 @@
 // Store, the part about saves and restarts (DESIGN 6 and 7).
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
@@ -38,7 +39,7 @@ class StoreMeta {
       }
     }
     store.reclaimer_->ForEach([&table](const ReclaimItem& item) {
-      if (item.line != nullptr && item.line->scratch()) return;
+      if (item.aside) return;
       MetaItem& out = table.items.emplace_back();
       out.kind = static_cast<uint32_t>(item.kind);
       out.direct = item.direct;
@@ -63,11 +64,18 @@ SaveStart Store::BeginSave() {
   }
   meta_->head_ = WriteMeta(*meta_, StoreMeta::Describe(*this));
 
-  save_lines_.clear();
+  // The table names every pin, so the child reads them all: none may go while it does.
+  for (const auto& line : lines_) {
+    if (line->scratch_) continue;
+    for (storage::Pin& pin : line->pins_) {
+      ++pin.holders;
+      save_pins_.emplace_back(line.get(), pin.epoch);
+    }
+  }
   for (const auto& line : lines_) {
     if (line->headless_ || line->scratch_) continue;
     save_epoch_ = Pin(*line, clock_->NowMs());
-    save_lines_.push_back(line.get());
+    save_pins_.emplace_back(line.get(), save_epoch_);
   }
   maybe_before_ = maybe_saved_;
   maybe_saved_ = save_epoch_;  // from here on it may have committed (V6)
@@ -103,8 +111,9 @@ void Store::SweepSaveLists() {
   if (watermark_.SamePage(swept_) || now - swept_ms_ < 250) return;
   swept_ = watermark_;
   swept_ms_ = now;
-  for (Line* line : save_lines_) {
-    storage::Pin* pin = line->FindPin(save_epoch_);
+  for (const auto& [line, epoch] : save_pins_) {
+    if (epoch != save_epoch_) continue;
+    storage::Pin* pin = line->FindPin(epoch);
     if (pin == nullptr || pin->holders != 1 || pin->dead.empty()) continue;
     const Epoch before = pin == line->pins_.data() ? line->fork_ : (pin - 1)->epoch;
     const DeadBucket own = pin->dead.back();
@@ -124,10 +133,10 @@ void Store::EndSave(SaveOutcome outcome) {
     maybe_saved_ = maybe_before_;
     garbage_->Splice(garbage_taken_.get());
   }
-  std::vector<Line*> lines;
-  std::swap(lines, save_lines_);
-  for (Line* line : lines) Unpin(*line, save_epoch_);
+  // A line is there as long as one of its pins is held.
+  for (const auto& [line, epoch] : std::exchange(save_pins_, {})) Unpin(*line, epoch);
   for (const auto& line : lines_) line->UpdateFrozen();
+  for (Line* line : std::exchange(save_condemned_, {})) DropHead(line);
   reclaimer_->Release();
 }
 
