@@ -147,7 +147,7 @@ void Reclaimer::StepChain(ReclaimItem* item) {
 
 void Reclaimer::LineBeheaded(Line* line, Epoch newest) {
   Each([=](ReclaimItem& item) {
-    if (item.kind == ReclaimItem::Kind::kSubtree && item.line == line && item.died > newest) {
+    if (item.kind == ReclaimItem::Kind::kSubtree && !item.direct && item.line == line && item.died > newest) {
       item.above = std::max(item.above, newest);
     }
   });
