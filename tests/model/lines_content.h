@@ -20,7 +20,7 @@ inline constexpr size_t kSlots = kDatabases;
 // splitmix64 (Steele, Lea, Flood): the same steps on every machine.
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u) {}
+  explicit Random(uint64_t seed) : state_(seed * 0xd1342543de82ef95u) { state_ = Next(); }
   uint64_t Next() {
     uint64_t z = state_ += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;

@@ -7,7 +7,7 @@
 // through shared memory; what it reads must be what stood there at the pin. The store of a save is a
 // map; a restart builds a fresh Store from that map alone.
 //
-// verso_model_lines_model [seeds] [steps] [first seed]
+// verso_model_lines_model [seeds] [steps] [first seed] [audit every step from here on]
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +29,7 @@ namespace {
 
 uint64_t g_seed = 0;
 uint64_t g_step = 0;
+uint64_t g_audit = ~uint64_t{0};  // audit after every step from this one on
 
 [[noreturn]] void Fail(const std::string& what) {
   std::printf("seed %llu step %llu FAILED: %s\n", static_cast<unsigned long long>(g_seed),
@@ -106,7 +107,7 @@ class World {
       clock_.Advance(random_.Below(20));
       Step();
       CheckSome();
-      if (random_.Chance(1, 256)) Audit();
+      if (random_.Chance(1, 256) || g_step >= g_audit) Audit();
     }
     End();
   }
@@ -535,6 +536,7 @@ int main(int count, char** arguments) {
   const uint64_t seeds = number(1, 250);
   const uint64_t steps = number(2, 4000);
   const uint64_t first = number(3, 1);
+  g_audit = number(4, g_audit);
   std::signal(SIGABRT, OnAbort);
   std::printf("seeds %llu to %llu, %llu steps each\n", static_cast<unsigned long long>(first),
               static_cast<unsigned long long>(first + seeds - 1),
