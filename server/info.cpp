@@ -142,7 +142,6 @@ void MemorySection(Server& server, Lines* out) {
   out->Add("arena_bytes_used_slabs", arena.bytes_used_slabs);
   out->Add("arena_bytes_backed", arena.bytes_backed);
   out->Add("arena_bytes_ready", arena.bytes_ready);
-  out->Add("arena_bytes_huge", arena.bytes_huge);
   out->Add("arena_slabs_grown", arena.slabs_grown);
   out->Add("arena_slabs_trimmed", arena.slabs_trimmed);
 }
