@@ -80,6 +80,7 @@ void Store::DeleteLine(Line* line) {
 
 Epoch Store::Pin(Line& line, uint64_t moment_ms, bool kept) {
   VERSO_CHECK(!line.headless_);
+  VERSO_CHECK(!line.scratch_);  // V6: its dead lists would be chunks that no save contains
   if (written_) {  // V1
     ++epoch_;
     written_ = false;
@@ -286,6 +287,8 @@ void Store::DropDead(Line& line, const Ref& ref, Epoch died) {
 }
 
 void Store::AddInherited(Line& line, const Ref& ref, Epoch died) {
+  // A scratch line never takes over, and a list of its own would be chunks that no save contains.
+  if (line.scratch_) return;
   const auto end = std::lower_bound(line.pins_.begin(), line.pins_.end(), died,
                                     [](const storage::Pin& pin, Epoch epoch) { return pin.epoch < epoch; });
   if (end == line.pins_.begin()) {
@@ -341,6 +344,7 @@ bool Store::Background(uint64_t budget_us) {
   bool more = reclaimer_->Run(budget_us);
   bool pinned = false;
   for (const auto& line : lines_) pinned = pinned || !line->pins_.empty();
+  arena_->set_copying(pinned);
   more = arena_->Tick(pinned) || more;
   if (!more) more = arena_->Trim(1, pinned) > 0;
   return more;

@@ -103,7 +103,7 @@ class World {
 
   void Run(uint64_t steps) {
     for (g_step = 0; g_step < steps; ++g_step) {
-      if (!store_->arena().Reserve(4 << 20)) Fail("no memory");
+      if (!store_->arena().Reserve(1 << 19)) Fail("no memory");
       clock_.Advance(random_.Below(20));
       Step();
       CheckSome();
@@ -394,7 +394,7 @@ class World {
     }
     if (branches_[0].line != &store_->main()) Fail("another main line after the restart");
     if (random_.Chance(1, 2)) store_->DrainBackground();
-    if (!store_->arena().Reserve(4 << 20)) Fail("no memory");
+    if (!store_->arena().Reserve(1 << 19)) Fail("no memory");
     Audit();
     CheckAll();
   }
