@@ -48,6 +48,8 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     options.clock = clock_;
     options.secret = persistence_->secret();
     VERSO_TRY(std::unique_ptr<storage::Store> store, storage::Store::Create(options));
+    while (store->arena().Tick(false)) {  // the reserve is there before the first client
+    }
     VERSO_TRY_STATUS(persistence_->StartLoad(store.get()));
     store_ = store.get();
     load_told_ = !persistence_->loading();

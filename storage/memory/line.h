@@ -71,7 +71,7 @@ class Line {
 
   Ref NewPage(PageKind kind, size_t bytes, uint16_t aux = 0) {
     *written_ = true;
-    return Ref::Make(arena_->Allocate(bytes), kind, bytes, *epoch_, aux);
+    return Ref::Make(arena_->Allocate(bytes, kind == PageKind::kValue), kind, bytes, *epoch_, aux);
   }
 
   // Unreachable from now on: free at once, or kept for the pins that need it (V4).

@@ -23,7 +23,7 @@ struct PageArena::Slab {
   uint16_t free_head;  // index + 1 of the first free run below `bump`; 0: none
   uint16_t free_runs;  // on the list and above bump
   uint16_t bump;       // runs at or above it were never handed out since the slab was taken
-  uint8_t size_class;
+  uint8_t pool;        // size class, plus kSizeClasses for values
   uint8_t list;        // SlabList
   uint8_t used;
   uint8_t padding[15];
@@ -113,7 +113,7 @@ Status PageArena::Map(const ArenaOptions& options) {
   madvise(base_, bytes, MADV_HUGEPAGE);
 
   const size_t table_bytes = AlignUp(slabs_max_ * sizeof(Slab), 4096);
-  side_bytes_ = table_bytes + bytes / 32 * sizeof(uint16_t);
+  side_bytes_ = table_bytes + bytes / kBytesPerClock * sizeof(uint16_t);
   side_fd_ = memfd_create("verso-tables", MFD_CLOEXEC);
   if (side_fd_ < 0) return OsError("memfd_create");
   if (ftruncate(side_fd_, static_cast<off_t>(side_bytes_)) != 0) return OsError("arena tables: ftruncate");
@@ -128,10 +128,10 @@ Status PageArena::Map(const ArenaOptions& options) {
 
 // ---- runs
 
-Cell PageArena::Allocate(size_t bytes) {
+Cell PageArena::Allocate(size_t bytes, bool value) {
   const int c = ClassFor(bytes);
-  ClassState& state = classes_[c];
-  if (state.current == 0) PickSlab(c);
+  Pool& state = pools_[value ? c + kSizeClasses : c];
+  if (state.current == 0) PickSlab(value ? c + kSizeClasses : c);
   const uint64_t index = state.current;
   Slab& slab = slabs_[index];
   uint32_t run;
@@ -153,18 +153,19 @@ void PageArena::Free(Cell cell, size_t bytes) {
   const int c = ClassFor(bytes);
   const uint64_t index = cell / kSlabCells;
   Slab& slab = slabs_[index];
-  VERSO_CHECK(slab.used != 0 && slab.size_class == c);  // A2
+  VERSO_CHECK(slab.used != 0 && slab.pool % kSizeClasses == c);  // A2
+  Pool& state = pools_[slab.pool];
   const uint32_t run = RunIndex(cell, c);
   StoreLe<uint16_t>(base_ + cell * kCellBytes, slab.free_head);
   slab.free_head = static_cast<uint16_t>(run + 1);
   ++slab.free_runs;
-  ++classes_[c].free_runs;
+  ++state.free_runs;
   bytes_allocated_ -= ClassBytes(c);
   const size_t runs = ClassRuns(c);
   VERSO_CHECK(slab.free_runs <= runs);
   if (slab.free_runs == runs) {
     ReleaseSlab(index);
-  } else if (index != classes_[c].current) {
+  } else if (index != state.current) {
     if (slab.list == kListNone) {
       ListPush(slab.free_runs * 2 >= runs ? kListMostlyFree : kListMostlyFull, index);
     } else if (slab.list == kListMostlyFull && slab.free_runs * 2 >= runs) {
@@ -174,13 +175,14 @@ void PageArena::Free(Cell cell, size_t bytes) {
   }
 }
 
-// Whole slabs are the better place for copies (contiguous, already touched), but holes must not pile up: they are used first in slabs
-// that are mostly free, and in any slab once they exceed an eighth of the class.
-void PageArena::PickSlab(int c) {
-  ClassState& state = classes_[c];
-  const bool many_holes = state.free_runs * 8 > state.used_slabs * ClassRuns(c);
+// Whole slabs are the better place for copies (contiguous, already touched), but holes must not pile up: while copies are expected, slabs that are
+// mostly free come first, and any hole once they exceed an eighth of the pool; otherwise holes always come first.
+void PageArena::PickSlab(int pool) {
+  const int c = pool % kSizeClasses;
+  Pool& state = pools_[pool];
+  const bool any_hole = !copying_ || state.free_runs * 8 > state.used_slabs * ClassRuns(c);
   uint32_t index = state.mostly_free;
-  if (index == 0 && many_holes) index = state.mostly_full;
+  if (index == 0 && any_hole) index = state.mostly_full;
   if (index == 0 && ready_ == 0 && !Grow()) index = state.mostly_full;
   if (index != 0) {
     ListRemove(index);
@@ -193,7 +195,7 @@ void PageArena::PickSlab(int c) {
     slab.free_head = 0;
     slab.bump = 0;
     slab.free_runs = static_cast<uint16_t>(ClassRuns(c));
-    slab.size_class = static_cast<uint8_t>(c);
+    slab.pool = static_cast<uint8_t>(pool);
     slab.used = 1;
     ++state.used_slabs;
     ++used_slabs_;
@@ -204,7 +206,7 @@ void PageArena::PickSlab(int c) {
 
 void PageArena::ReleaseSlab(uint64_t index) {
   Slab& slab = slabs_[index];
-  ClassState& state = classes_[slab.size_class];
+  Pool& state = pools_[slab.pool];
   if (state.current == index) state.current = 0;
   if (slab.list != kListNone) ListRemove(index);
   state.free_runs -= slab.free_runs;
@@ -270,7 +272,8 @@ bool PageArena::Grow() {
 }
 
 size_t PageArena::Trim(size_t slabs, bool pinned) {
-  const size_t keep = (pinned ? reserve_slabs_pinned_ : reserve_slabs_) * 2 + SlabsFor(0);
+  // A little more than the reserve, so that growing and giving back do not take turns.
+  const size_t keep = (pinned ? reserve_slabs_pinned_ : reserve_slabs_ * 3 / 2) + SlabsFor(0);
   size_t trimmed = 0;
   while (trimmed < slabs && ready_slabs_ > keep) {
     const uint32_t index = ready_;
@@ -289,12 +292,12 @@ size_t PageArena::Trim(size_t slabs, bool pinned) {
 
 // ---- lists of slabs
 
-uint32_t* PageArena::ListHead(SlabList list, int c) {
+uint32_t* PageArena::ListHead(SlabList list, int pool) {
   switch (list) {
     case kListReady: return &ready_;
     case kListHoles: return &holes_;
-    case kListMostlyFull: return &classes_[c].mostly_full;
-    case kListMostlyFree: return &classes_[c].mostly_free;
+    case kListMostlyFull: return &pools_[pool].mostly_full;
+    case kListMostlyFree: return &pools_[pool].mostly_free;
     case kListNone: break;
   }
   VERSO_CHECK(false);
@@ -302,7 +305,7 @@ uint32_t* PageArena::ListHead(SlabList list, int c) {
 
 void PageArena::ListPush(SlabList list, uint64_t index) {
   Slab& slab = slabs_[index];
-  uint32_t* head = ListHead(list, slab.size_class);
+  uint32_t* head = ListHead(list, slab.pool);
   slab.list = list;
   slab.prev = 0;
   slab.next = *head;
@@ -315,7 +318,7 @@ void PageArena::ListRemove(uint64_t index) {
   if (slab.prev != 0) {
     slabs_[slab.prev].next = slab.next;
   } else {
-    *ListHead(static_cast<SlabList>(slab.list), slab.size_class) = slab.next;
+    *ListHead(static_cast<SlabList>(slab.list), slab.pool) = slab.next;
   }
   if (slab.next != 0) slabs_[slab.next].prev = slab.prev;
   slab.list = kListNone;
@@ -342,7 +345,8 @@ Status PageArena::Restore(const SlabImage& image) {
   if (occupied == 0) return bad("empty");
   slab = Slab{};
   slab.used = 1;
-  slab.size_class = static_cast<uint8_t>(c);
+  // Which pool it was in is not stored: only its holes may mix.
+  slab.pool = static_cast<uint8_t>(c);
   slab.free_runs = static_cast<uint16_t>(runs - occupied);
   slab.bump = static_cast<uint16_t>(runs);
   if (occupied < runs) {
@@ -354,8 +358,8 @@ Status PageArena::Restore(const SlabImage& image) {
     }
     ListPush(slab.free_runs * 2u >= runs ? kListMostlyFree : kListMostlyFull, image.slab);
   }
-  classes_[c].free_runs += slab.free_runs;
-  ++classes_[c].used_slabs;
+  pools_[c].free_runs += slab.free_runs;
+  ++pools_[c].used_slabs;
   ++used_slabs_;
   bytes_allocated_ += occupied * ClassBytes(c);
   if (image.slab >= slabs_end_) {
@@ -406,7 +410,7 @@ std::vector<bool> PageArena::AllocatedRuns() const {
   for (uint64_t index = 1; index < slabs_end_; ++index) {
     const Slab& slab = slabs_[index];
     if (slab.used == 0) continue;
-    const size_t step = ClassBytes(slab.size_class) / kCellBytes;
+    const size_t step = ClassBytes(slab.pool % kSizeClasses) / kCellBytes;
     for (size_t i = 0; i < slab.bump; ++i) runs[index * kSlabCells + i * step] = true;
     for (uint16_t head = slab.free_head; head != 0;) {
       runs[index * kSlabCells + (head - 1u) * step] = false;
@@ -420,29 +424,30 @@ std::string PageArena::CheckCounters() const {
   size_t bytes = 0;
   size_t used = 0;
   size_t ready = 0;
-  uint64_t free_runs[kSizeClasses] = {};
+  uint64_t free_runs[kPools] = {};
   for (uint64_t index = 1; index < slabs_end_; ++index) {
     const Slab& slab = slabs_[index];
     if (slab.list == kListReady) ++ready;
     if (slab.used == 0) continue;
+    const int c = slab.pool % kSizeClasses;
     ++used;
     size_t on_list = 0;
     for (uint16_t head = slab.free_head; head != 0; ++on_list) {
       if (head > slab.bump || on_list > slab.bump) return "slab " + std::to_string(index) + ": free list broken";
-      head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * ClassBytes(slab.size_class));
+      head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * ClassBytes(c));
     }
-    const size_t free = on_list + ClassRuns(slab.size_class) - slab.bump;
+    const size_t free = on_list + ClassRuns(c) - slab.bump;
     if (free != slab.free_runs) return "slab " + std::to_string(index) + ": free runs miscounted";
-    if (free == ClassRuns(slab.size_class) && classes_[slab.size_class].current != index) {
+    if (free == ClassRuns(c) && pools_[slab.pool].current != index) {
       return "slab " + std::to_string(index) + ": empty but kept";  // A2
     }
-    bytes += (ClassRuns(slab.size_class) - free) * ClassBytes(slab.size_class);
-    free_runs[slab.size_class] += free;
+    bytes += (ClassRuns(c) - free) * ClassBytes(c);
+    free_runs[slab.pool] += free;
   }
   if (bytes != bytes_allocated_) return "allocated bytes miscounted";  // A4
   if (used != used_slabs_ || ready != ready_slabs_) return "slabs miscounted";
-  for (int c = 0; c < kSizeClasses; ++c) {
-    if (free_runs[c] != classes_[c].free_runs) return "free runs of class " + std::to_string(c) + " miscounted";
+  for (int pool = 0; pool < kPools; ++pool) {
+    if (free_runs[pool] != pools_[pool].free_runs) return "free runs of pool " + std::to_string(pool) + " miscounted";
   }
   return "";
 }

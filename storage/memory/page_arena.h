@@ -13,14 +13,15 @@
 //     +---- Trim -----+     backed = the kernel has given the memory (fallocate) and it has been touched (populated)
 //
 // A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit is SIGBUS.
-// A2 A slab holds runs of one class only and leaves it at once when the last run is freed.
+// A2 A slab holds runs of one class only and leaves it at once when the last run is freed. Values (kValue) have slabs apart from structures:
+//    leaves come and go as they grow, values stay, and access clocks are touched for slabs of leaves only.
 // A3 Reserve(n) makes sure that n bytes in runs of any classes can be allocated without failing; a write command calls it
 //    before it changes anything. Allocate after a sufficient Reserve cannot fail.
 // A4 Counters are exact: bytes_allocated() is the sum of RunBytes over all runs handed out.
 // A5 Everything that grows with the data is in shared mappings: pages in the arena file, slab tables and access clocks in a
 //    second memfd. fork() copies no page table of either. A child may only read.
 //
-// Access clocks (V7): two bytes for each 32 bytes of arena in an unversioned side table: reading a key stamps the clock and changes no page.
+// Access clocks (V7): two bytes for each 64 bytes of arena in an unversioned side table: reading a key stamps the clock and changes no page.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +39,8 @@ namespace verso::storage {
 struct ArenaOptions {
   size_t bytes_max = size_t{1} << 40;      // address space reserved; rounded to 2 MiB
   std::string directory;                   // arena-dir: a tmpfs (huge=advise); empty: memfd
-  size_t reserve_bytes = 16 << 20;         // backed slabs kept ready by Tick()
-  size_t reserve_bytes_pinned = 64 << 20;  // the same while something is pinned: copies are coming
+  size_t reserve_bytes = 8 << 20;          // backed slabs kept ready by Tick()
+  size_t reserve_bytes_pinned = 48 << 20;  // the same while something is pinned: copies are coming
 };
 
 struct ArenaStats {
@@ -76,19 +77,21 @@ class PageArena {
 
   // ---- runs
   // Requires: a Reserve that covers it. The bytes are not zeroed.
-  Cell Allocate(size_t bytes);
+  Cell Allocate(size_t bytes, bool value = false);
   void Free(Cell cell, size_t bytes);
   // Fails (false, nothing changed): the kernel gives no more, or bytes_max is reached.
   bool Reserve(size_t bytes) { return ready_slabs_ >= SlabsFor(bytes) || ReserveSlow(bytes); }
+  // Copies are coming (something is pinned): take whole slabs, which are contiguous, rather than holes, until these are an eighth.
+  void set_copying(bool copying) { copying_ = copying; }
   // Off the request path: keeps the reserve of backed slabs full, one piece of at most 256 KiB a call. True: call again soon.
   bool Tick(bool pinned);
   // Gives ready slabs beyond the reserve back to the kernel, at most `slabs` of them. Returns how many.
   size_t Trim(size_t slabs, bool pinned);
 
-  // ---- access clocks: `slot` is the entry's index in a leaf of `bytes`; slots beyond bytes / 32 share.
+  // ---- access clocks: `slot` is the entry's index in the leaf; slots beyond size / 64 share one with another entry of the leaf.
   uint16_t* Clock(const Ref& leaf, size_t slot) {
-    const size_t slots = leaf.size() / 32;
-    return clocks_ + leaf.cell() / 2 + (slot < slots ? slot : slot % slots);
+    const size_t slots = leaf.size() / kBytesPerClock;
+    return clocks_ + leaf.cell() / (kBytesPerClock / kCellBytes) + (slot < slots ? slot : slot % slots);
   }
   const uint16_t* Clock(const Ref& leaf, size_t slot) const {
     return const_cast<PageArena*>(this)->Clock(leaf, slot);
@@ -121,23 +124,25 @@ class PageArena {
   Status ProtectForChild();
 
  private:
+  static constexpr size_t kBytesPerClock = 64;
+  static constexpr int kPools = 2 * kSizeClasses;  // a size class of structures, the same of values
   struct Slab;  // page_arena.cpp
   enum SlabList : uint8_t { kListNone, kListReady, kListHoles, kListMostlyFull, kListMostlyFree };
 
   PageArena() = default;
-  // Every class may need one more slab than its bytes fill (A3), and runs do not fill a slab exactly.
-  static size_t SlabsFor(size_t bytes) { return bytes / (kSlabBytes - kSlabBytes / 8) + kSizeClasses + 1; }
+  // Every pool may need one more slab than its bytes fill (A3), and runs do not fill a slab exactly.
+  static size_t SlabsFor(size_t bytes) { return bytes / (kSlabBytes - kSlabBytes / 8) + kPools + 1; }
   Status Map(const ArenaOptions& options);
   bool ReserveSlow(size_t bytes);
   bool Grow();
   bool Back(uint64_t first_slab, size_t count);
-  void PickSlab(int size_class);
+  void PickSlab(int pool);
   void ReleaseSlab(uint64_t slab);
-  uint32_t* ListHead(SlabList list, int size_class);
+  uint32_t* ListHead(SlabList list, int pool);
   void ListPush(SlabList list, uint64_t slab);
   void ListRemove(uint64_t slab);
 
-  struct ClassState {
+  struct Pool {
     uint32_t current = 0;      // slab that runs are taken from; 0: none
     uint32_t mostly_free = 0;  // list heads: at least half free / less
     uint32_t mostly_full = 0;
@@ -167,7 +172,8 @@ class PageArena {
   uint64_t slabs_trimmed_ = 0;
   uint32_t ready_ = 0;  // list heads
   uint32_t holes_ = 0;
-  ClassState classes_[kSizeClasses];
+  Pool pools_[kPools];
+  bool copying_ = false;
 };
 
 }  // namespace verso::storage

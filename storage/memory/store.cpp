@@ -92,6 +92,7 @@ Epoch Store::Pin(Line& line, uint64_t moment_ms, bool kept) {
     pin.root = line.head_;
     pin.moment_ms = moment_ms;
     line.UpdateFrozen();
+    arena_->set_copying(true);
   }
   storage::Pin& pin = line.pins_.back();
   ++pin.holders;
