@@ -189,13 +189,22 @@ Outcome ObjectIdletime(const ReadView& view, CommandContext& context) {
   return Outcome::kDone;
 }
 
-// Nothing is shared inside a version (V10), so it is always one.
+// Nothing is shared inside a version (V10), so it is always one. Redis shares its small integers
+// and says so with the highest number; so do we, for whoever compares.
 Outcome ObjectRefcount(const ReadView& view, CommandContext& context) {
-  if (Peek(view, context, context.KeyAt(view, 2)).has_value()) {
-    context.reply().Integer(1);
-  } else {
+  constexpr int64_t kSharedBelow = 10000;
+  const std::optional<ValueView> value = Peek(view, context, context.KeyAt(view, 2));
+  if (!value.has_value()) {
     context.reply().Null();
+    return Outcome::kDone;
   }
+  int64_t number = -1;
+  if (value->type == ValueType::kString && (value->hint & storage::kStringRaw) == 0) {
+    const std::optional<ByteView> text = storage::StringContiguous(view.arena(), *value);
+    if (text.has_value()) ParseInteger(*text, &number);
+  }
+  const bool shared = number >= 0 && number < kSharedBelow;
+  context.reply().Integer(shared ? std::numeric_limits<int32_t>::max() : 1);
   return Outcome::kDone;
 }
 

@@ -251,6 +251,9 @@ TEST_CASE("object", "[command]") {
   CHECK(run("OBJECT", "ENCODING", "appended") == Bulk("raw"));
   CHECK(run("OBJECT", "ENCODING", "none") == kNull);
   CHECK(run("OBJECT", "REFCOUNT", "short") == ":1\r\n");
+  CHECK(run("OBJECT", "REFCOUNT", "int") == ":1\r\n");
+  run("SET", "small", "9999");
+  CHECK(run("OBJECT", "REFCOUNT", "small") == ":2147483647\r\n");
   CHECK(run("OBJECT", "FREQ", "short").substr(0, 28) == "-ERR An LFU maxmemory policy");
   CHECK(run("OBJECT", "FREQ", "none") == kNull);
   run.now_ms += 5000;
