@@ -8,7 +8,7 @@
 namespace verso::server {
 namespace {
 
-enum class LineStatus : uint8_t { kNumber, kNotNumber, kNoLine };
+enum class LineStatus : uint8_t { kNumber, kNotNumber, kNoLine, kTooLong };
 
 // Reads "<integer>\r\n" at `at`. kNumber: *value is set and *at stands behind the line. The longest
 // valid one has 20 characters.
@@ -28,7 +28,10 @@ LineStatus ReadNumberLine(const char* data, size_t size, size_t* at, int64_t* va
     *at = i + 2;
     return LineStatus::kNumber;
   }
-  const auto* end = static_cast<const char*>(std::memchr(data + *at, '\r', size - *at));
+  // Looked for within the limit only: the same bytes are judged alike in whatever pieces they come.
+  const size_t searched = std::min(size - *at, RequestParser::kInlineBytesMax);
+  const auto* end = static_cast<const char*>(std::memchr(data + *at, '\r', searched));
+  if (end == nullptr && searched == RequestParser::kInlineBytesMax) return LineStatus::kTooLong;
   if (end == nullptr || end + 1 >= data + size) return LineStatus::kNoLine;
   const char* begin = data + *at;
   *at = static_cast<size_t>(end - data) + 2;
@@ -75,10 +78,8 @@ ParseStatus RequestParser::ParseArray(char* data, size_t start, size_t size,
   int64_t missing = resume_missing_;
   if (!resumed) {
     const LineStatus line = ReadNumberLine(data, size, &at, &missing);
-    if (line == LineStatus::kNoLine) {
-      if (size - start <= kInlineBytesMax) return Incomplete(size - start + 1);
-      return Fail("Protocol error: too big mbulk count string");
-    }
+    if (line == LineStatus::kNoLine) return Incomplete(size - start + 1);
+    if (line == LineStatus::kTooLong) return Fail("Protocol error: too big mbulk count string");
     if (line == LineStatus::kNotNumber || missing > static_cast<int64_t>(limits.arguments_max)) {
       return Fail("Protocol error: invalid multibulk length");
     }
@@ -97,11 +98,10 @@ ParseStatus RequestParser::ParseArray(char* data, size_t start, size_t size,
       }
       ++at;
       const LineStatus line = ReadNumberLine(data, size, &at, &bytes);
-      if (line == LineStatus::kNoLine) {
-        if (size - item_at > kInlineBytesMax) {
-          return Fail("Protocol error: too big bulk count string");
-        }
-      } else {
+      if (line == LineStatus::kTooLong) {
+        return Fail("Protocol error: too big bulk count string");
+      }
+      if (line != LineStatus::kNoLine) {
         if (line == LineStatus::kNotNumber || bytes < 0 ||
             bytes > static_cast<int64_t>(limits.bulk_bytes_max)) {
           return Fail("Protocol error: invalid bulk length");
@@ -150,9 +150,10 @@ ParseStatus RequestParser::ParseArray(char* data, size_t start, size_t size,
 
 ParseStatus RequestParser::ParseInline(char* data, size_t start, size_t size,
                                        std::vector<std::string_view>* arguments) {
-  auto* end = static_cast<char*>(std::memchr(data + start, '\n', size - start));
+  const size_t searched = std::min(size - start, kInlineBytesMax + 1);
+  auto* end = static_cast<char*>(std::memchr(data + start, '\n', searched));
   if (end == nullptr) {
-    if (size - start > kInlineBytesMax) return Fail("Protocol error: too big inline request");
+    if (searched > kInlineBytesMax) return Fail("Protocol error: too big inline request");
     return Incomplete(size - start + 1);
   }
   consumed_ = static_cast<size_t>(end - data) + 1;
