@@ -131,9 +131,14 @@ ParseLimits Connection::Limits() const {
 void Connection::ProcessInput() {
   if (running_) return;
   running_ = true;
+  const uint64_t written_before = out_.written();
   while (!closed() && !closing_ && rest_ == nullptr && begin_ < end_ && end_ - begin_ >= wanted_) {
     if (out_.bytes_pending() > server_->OutputAllowance()) {
       reading_paused_ = true;
+      break;
+    }
+    if (out_.written() - written_before > kOutputPerTurn) {
+      server_->WantRun(this);  // others first
       break;
     }
     const size_t count = ParseBatch();
@@ -150,7 +155,7 @@ size_t Connection::ParseBatch() {
   TurnScratch& scratch = server_->scratch();
   scratch.arguments.clear();
   scratch.parsed.clear();
-  const ParseLimits limits = Limits();
+  ParseLimits limits = Limits();
   size_t at = begin_;
   wanted_ = 0;
   while (scratch.parsed.size() < kBatch) {
@@ -168,12 +173,12 @@ size_t Connection::ParseBatch() {
       }
       break;
     }
-    const bool is_inline = data_[at] != '*';
     at += parser_.consumed();
     scratch.parsed.push_back({first, scratch.arguments.size() - first, at});
-    // An inline request was unescaped in place and cannot be parsed twice; before AUTH each request
-    // may change the limits.
-    if (is_inline || !session_.authenticated) break;
+    // An inline request is unescaped in place and cannot be parsed twice, so nothing that could
+    // stop may stand before it in its batch. Before AUTH each request may change the limits.
+    limits.inline_allowed = false;
+    if (parser_.was_inline() || !session_.authenticated) break;
   }
   return scratch.parsed.size();
 }

@@ -77,6 +77,7 @@ class Connection final : public PollTarget {
  private:
   static constexpr size_t kBatch = storage::ReadView::kPrefetchBatch;
   static constexpr size_t kPiecesMax = 64;
+  static constexpr size_t kOutputPerTurn = 1 << 20;
   static constexpr uint64_t kStuckMs = 60'000;
 
   bool Receive();

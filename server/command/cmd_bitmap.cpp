@@ -1,4 +1,4 @@
-// Strings as bits: SETBIT, GETBIT, BITCOUNT. Bit 0 is the highest one of the first byte.
+// Strings as bits: SETBIT, GETBIT, BITCOUNT, BITPOS. Bit 0 is the highest one of the first byte.
 // What is beyond the end reads as zeros.
 #include <bit>
 #include <cstring>
@@ -173,6 +173,111 @@ Outcome Bitcount(const ReadView& view, CommandContext& context) {
   return Outcome::kDone;
 }
 
+// ---- BITPOS
+
+// The first place within [first, last] that has this bit; -1: there is none.
+int64_t FindBit(const ReadView& view, const ValueView& value, bool bit, uint64_t first,
+                uint64_t last) {
+  int64_t found = -1;
+  uint64_t at = first / 8;
+  const unsigned char flip = bit ? 0 : 0xFF;  // makes a one of what is looked for
+  const uint64_t flip_word = bit ? 0 : ~uint64_t{0};
+  storage::StringForEachPiece(view.arena(), value, at, last / 8 - at + 1, [&](ByteView piece) {
+    for (size_t i = 0; i < piece.size() && found < 0;) {
+      if (at > first / 8 && i + 8 <= piece.size() &&
+          LoadLe<uint64_t>(piece.data() + i) == flip_word) {
+        i += 8;
+        at += 8;
+        continue;
+      }
+      auto byte = static_cast<unsigned char>(static_cast<unsigned char>(piece[i]) ^ flip);
+      if (at == first / 8) byte = static_cast<unsigned char>(byte & (0xFF >> (first % 8)));
+      if (at == last / 8) byte = static_cast<unsigned char>(byte & ~(0x7F >> (last % 8)));
+      if (byte != 0) found = static_cast<int64_t>(at * 8) + std::countl_zero(byte);
+      ++i;
+      ++at;
+    }
+  });
+  return found;
+}
+
+class FindContinuation final : public Continuation {
+ public:
+  // `none`: the reply if there is no such bit.
+  FindContinuation(ByteView key, bool bit, uint64_t first, uint64_t last, int64_t none)
+      : key_(key), bit_(bit), next_(first), last_(last), none_(none) {}
+
+  bool Run(const ReadView& view, Slice& slice) override {
+    const std::optional<ValueView> value = view.Find(view.MakeKey(key_), Access::kPeek);
+    if (!value.has_value()) {  // it expired between the command and the pin
+      slice.reply().Integer(bit_ ? -1 : 0);
+      return true;
+    }
+    while (next_ <= last_ && !slice.Spent()) {
+      const uint64_t end = std::min(last_, next_ / 8 * 8 + kCountStep * 8 - 1);
+      const int64_t found = FindBit(view, *value, bit_, next_, end);
+      if (found >= 0) {
+        slice.reply().Integer(found);
+        return true;
+      }
+      next_ = end + 1;
+    }
+    if (next_ <= last_) return false;
+    slice.reply().Integer(none_);
+    return true;
+  }
+
+ private:
+  std::string key_;
+  bool bit_;
+  uint64_t next_;
+  uint64_t last_;
+  int64_t none_;
+};
+
+Outcome Bitpos(const ReadView& view, CommandContext& context) {
+  if (context.size() > 6) return context.Fail(error::kSyntax);
+  ArgReader args(context, 2);
+  const int64_t wanted = args.Integer();
+  if (!args.ok()) return context.Fail(args.error());
+  if (wanted != 0 && wanted != 1) return context.Fail("ERR The bit argument must be 1 or 0.");
+  const bool bit = wanted == 1;
+  BitRange range;
+  const bool end_given = context.size() >= 5;
+  if (context.size() > 3) range.start = args.Integer();
+  if (args.ok() && context.size() == 6) {
+    range.in_bits = EqualsIgnoreCase(context[5], "bit");
+    if (!range.in_bits && !EqualsIgnoreCase(context[5], "byte")) {
+      return context.Fail(error::kSyntax);
+    }
+  }
+  if (end_given) range.end = args.Integer();
+  if (!args.ok()) return context.Fail(args.error());
+
+  const Key key = context.KeyAt(view, 1);
+  const std::optional<ValueView> value = context.Lookup(view, key);
+  if (IsWrongType(value)) return context.Fail(error::kWrongType);
+  if (!value.has_value()) {  // nothing but zeros, without end
+    context.reply().Integer(bit ? -1 : 0);
+    return Outcome::kDone;
+  }
+  const uint64_t length = storage::StringLength(view.arena(), *value);
+  if (!range.Clip(length)) {
+    context.reply().Integer(-1);
+    return Outcome::kDone;
+  }
+  // Behind the end stand zeros, unless the client has named an end.
+  const int64_t none = bit || end_given ? -1 : static_cast<int64_t>(length * 8);
+  const uint64_t first = range.first_bit();
+  const uint64_t last = range.last_bit();
+  if ((last - first) / 8 >= kCountAtOnce) {
+    return context.Yield(std::make_unique<FindContinuation>(key.bytes, bit, first, last, none));
+  }
+  const int64_t found = FindBit(view, *value, bit, first, last);
+  context.reply().Integer(found >= 0 ? found : none);
+  return Outcome::kDone;
+}
+
 // ---- rows
 
 constexpr ArgSpec kSetbitArgs[] = {{.name = "key", .type = ArgType::kKey},
@@ -192,6 +297,19 @@ constexpr ArgSpec kCountRange[] = {
 constexpr ArgSpec kBitcountArgs[] = {
     {.name = "key", .type = ArgType::kKey},
     {.name = "range", .type = ArgType::kBlock, .flags = kOptional, .args = kCountRange},
+};
+constexpr ArgSpec kPosEnd[] = {
+    {.name = "end", .type = ArgType::kInteger},
+    {.name = "unit", .type = ArgType::kOneOf, .flags = kOptional, .args = kUnit},
+};
+constexpr ArgSpec kPosRange[] = {
+    {.name = "start", .type = ArgType::kInteger},
+    {.name = "end-unit-block", .type = ArgType::kBlock, .flags = kOptional, .args = kPosEnd},
+};
+constexpr ArgSpec kBitposArgs[] = {
+    {.name = "key", .type = ArgType::kKey},
+    {.name = "bit", .type = ArgType::kInteger},
+    {.name = "range", .type = ArgType::kBlock, .flags = kOptional, .args = kPosRange},
 };
 
 constexpr CommandSpec kRows[] = {
@@ -226,6 +344,16 @@ constexpr CommandSpec kRows[] = {
      .complexity = "O(N) with N bytes, in slices that stall nobody",
      .summary = "Counts the one bits of a string or a part of it.",
      .run = &Bitcount},
+    {.name = "bitpos",
+     .arity = -3,
+     .flags = kReadonly,
+     .group = Group::kBitmap,
+     .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess)},
+     .args = kBitposArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) with N bytes, in slices that stall nobody",
+     .summary = "Finds the first bit that is set, or clear, in a string or a part of it.",
+     .run = &Bitpos},
 };
 static_assert(CommandRowsProblem(kRows) == nullptr);
 

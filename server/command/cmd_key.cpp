@@ -383,7 +383,6 @@ constexpr CommandSpec kRows[] = {
      .reserve = &CopyReserve},
     {.name = "object",
      .arity = -2,
-     .flags = kReadonly,
      .group = Group::kGeneric,
      .since = "0.1.0",
      .complexity = "depends on the subcommand",

@@ -15,10 +15,11 @@ bool MatchClass(ByteView pattern, size_t* at, unsigned char c) {
     if (pattern[p] == '\\' && p + 1 < pattern.size()) {
       ++p;
     } else if (p + 2 < pattern.size() && pattern[p + 1] == '-') {
-      unsigned char low = static_cast<unsigned char>(pattern[p]);
-      unsigned char high = static_cast<unsigned char>(pattern[p + 2]);
+      // Signed, as Redis compares them on most machines: bytes above 127 come before all others.
+      auto low = static_cast<signed char>(pattern[p]);
+      auto high = static_cast<signed char>(pattern[p + 2]);
       if (low > high) std::swap(low, high);
-      found |= low <= c && c <= high;
+      found |= low <= static_cast<signed char>(c) && static_cast<signed char>(c) <= high;
       p += 2;
       continue;
     }

@@ -58,8 +58,10 @@ ParseStatus RequestParser::Next(char* data, size_t size, const ParseLimits& limi
     consumed_ = start;
     if (start == size) return Incomplete(1);
     const size_t arguments_before = arguments->size();
-    const ParseStatus status = data[start] == '*' ? ParseArray(data, start, size, limits, arguments)
-                                                  : ParseInline(data, start, size, arguments);
+    was_inline_ = data[start] != '*';
+    if (was_inline_ && !limits.inline_allowed) return Incomplete(1);
+    const ParseStatus status = !was_inline_ ? ParseArray(data, start, size, limits, arguments)
+                                            : ParseInline(data, start, size, arguments);
     if (status != ParseStatus::kRequest) {
       arguments->resize(arguments_before);
       return status;

@@ -52,6 +52,8 @@ class RequestParser {
     resume_arguments_.clear();
   }
 
+  // The last request was an inline command: its bytes were changed (P3).
+  bool was_inline() const { return was_inline_; }
   size_t consumed() const { return consumed_; }
   size_t bytes_wanted() const { return bytes_wanted_; }
   std::string_view error() const { return error_; }
@@ -78,6 +80,7 @@ class RequestParser {
     return ParseStatus::kIncomplete;
   }
 
+  bool was_inline_ = false;
   size_t consumed_ = 0;
   size_t bytes_wanted_ = 0;
   // A request being resumed: where its next "$" stands, what is missing, and the arguments found,

@@ -38,9 +38,12 @@ char Unescape(char** from, const char* end) {
   }
 }
 
-}  // namespace
+void Put(char c, char** to, const std::vector<std::string_view>* words) {
+  if (words != nullptr) *(*to)++ = c;
+}
 
-bool SplitWords(char* p, char* end, std::vector<std::string_view>* words) {
+// Null words: nothing is written, only the quotes are looked at.
+bool Split(char* p, char* end, std::vector<std::string_view>* words) {
   while (true) {
     while (p < end && IsSpace(*p)) ++p;
     if (p == end) return true;
@@ -55,13 +58,13 @@ bool SplitWords(char* p, char* end, std::vector<std::string_view>* words) {
         if (c == '"' || c == '\'') {
           quote = c;
         } else {
-          *to++ = c;
+          Put(c, &to, words);
         }
       } else if (c == '\\' && quote == '"' && p + 1 < end) {
         ++p;
-        *to++ = Unescape(&p, end);
+        Put(Unescape(&p, end), &to, words);
       } else if (c == '\\' && quote == '\'' && p + 1 < end && p[1] == '\'') {
-        *to++ = '\'';
+        Put('\'', &to, words);
         p += 2;
       } else if (c == quote) {
         ++p;
@@ -69,13 +72,20 @@ bool SplitWords(char* p, char* end, std::vector<std::string_view>* words) {
         quote = 0;
         break;
       } else {
-        *to++ = c;
+        Put(c, &to, words);
         ++p;
       }
     }
     if (quote != 0) return false;
-    words->emplace_back(word, static_cast<size_t>(to - word));
+    if (words != nullptr) words->emplace_back(word, static_cast<size_t>(to - word));
   }
+}
+
+}  // namespace
+
+bool SplitWords(char* p, char* end, std::vector<std::string_view>* words) {
+  // A line that is refused stays as it is: it may be looked at again.
+  return Split(p, end, nullptr) && Split(p, end, words);
 }
 
 }  // namespace verso::server

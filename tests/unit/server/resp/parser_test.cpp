@@ -142,6 +142,23 @@ TEST_CASE("parser: Reset forgets a request that was begun") {
   CHECK(arguments == std::vector<std::string_view>{"PING"});
 }
 
+TEST_CASE("parser: a refused inline command stays as it is") {
+  RequestParser parser;
+  std::vector<std::string_view> arguments;
+  std::string bytes = "set \"a\\x41 'b";
+  bytes += '\n';
+  const std::string before = bytes;
+  for (int i = 0; i < 2; ++i) {
+    CHECK(parser.Next(bytes.data(), bytes.size(), {}, &arguments) == ParseStatus::kError);
+    CHECK(bytes == before);
+  }
+  ParseLimits limits;
+  limits.inline_allowed = false;
+  bytes = "*0\r\nset \"a\"\n";
+  CHECK(parser.Next(bytes.data(), bytes.size(), limits, &arguments) == ParseStatus::kIncomplete);
+  CHECK(parser.consumed() == 4);
+}
+
 TEST_CASE("parser: a million arguments in small pieces cost linear time") {
   RequestParser parser;
   std::vector<std::string_view> arguments;
