@@ -22,6 +22,7 @@ using storage::SaveOutcome;
 
 constexpr uint64_t kResolverPauseMs = 1000;
 constexpr int kPollMs = 20;
+constexpr int kCompactionsStoppedMax = 3;
 
 uint64_t SteadyMs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -236,6 +237,11 @@ Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
     return Error{ErrorCode::kBusy, "the store could not be loaded, so it is not written"};
   }
   if (saving()) return Error{ErrorCode::kBusy, "a save is in progress"};
+  if (job_ == Job::kSave) {  // its outcome is certain; it compacts, or is about to end
+    const auto phase = static_cast<SavePhase>(control_->phase.load(std::memory_order_relaxed));
+    if (phase == SavePhase::kCompacting) ++compactions_stopped_;
+    KillChild();
+  }
   store_ = store;
   save_id_ = Id::Random();
   save_.started_ms = store->clock().NowMs();
@@ -256,6 +262,7 @@ Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
   task.save_id = save_id_;
   task.time_ms = save_.started_ms;
   task.fault = options_.fault;
+  task.compact_first = compactions_stopped_ >= kCompactionsStoppedMax;
   const int keep[] = {store->arena().fd()};
   job_ = Job::kSave;
   const Status started =
@@ -330,13 +337,7 @@ void Persistence::StartResolver() {
 }
 
 void Persistence::AbortSave() {
-  if (!saving() || child_.pid <= 0) return;
-  kill(child_.pid, SIGKILL);
-  int wait_status = 0;
-  while (waitpid(child_.pid, &wait_status, 0) < 0 && errno == EINTR) {
-  }
-  ReadMessages(true);
-  OnChildGone(wait_status);
+  if (saving() && child_.pid > 0) KillChild();
 }
 
 // ---- children
@@ -355,6 +356,15 @@ void Persistence::Poll() {
   } else if (job_ == Job::kResolve && SteadyMs() >= resolver_due_) {
     StartResolver();
   }
+}
+
+void Persistence::KillChild() {
+  kill(child_.pid, SIGKILL);
+  int wait_status = 0;
+  while (waitpid(child_.pid, &wait_status, 0) < 0 && errno == EINTR) {
+  }
+  ReadMessages(true);
+  OnChildGone(wait_status);
 }
 
 void Persistence::ReadMessages(bool to_the_end) {
@@ -384,6 +394,7 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
     case MessageType::kCommitted:
       save_.pages_done = save_.pages_total = control_->pages_done.load(std::memory_order_relaxed);
       save_.bytes_done = save_.bytes_total = control_->bytes_done.load(std::memory_order_relaxed);
+      save_.child_private_bytes = control_->private_bytes.load(std::memory_order_relaxed);
       if (!outcome_told_) EndSave(SaveOutcome::kCommitted, {});
       return;
     case MessageType::kCatalogue:
@@ -423,7 +434,10 @@ void Persistence::OnChildGone(int wait_status) {
     job_ = Job::kNone;
     if (control_->committed.load() != 0) {  // C1
       if (!outcome_told_) EndSave(SaveOutcome::kCommitted, {});
-      if (!done) Log(LogLevel::kWarning, "after the commit: " + why);
+      const bool compacting = control_->phase.load(std::memory_order_relaxed) ==
+                              static_cast<uint32_t>(SavePhase::kCompacting);
+      if (done) compactions_stopped_ = 0;
+      if (!done && !compacting) Log(LogLevel::kWarning, "after the commit: " + why);
     } else if (control_->committing.load() == 0) {
       EndSave(SaveOutcome::kFailed, why);
     } else {
@@ -458,11 +472,11 @@ bool Persistence::WaitWhile(const std::function<bool()>& busy, int timeout_ms) {
 }
 
 bool Persistence::WaitSave(int timeout_ms) {
-  return WaitWhile([this] { return OutcomeOpen(); }, timeout_ms);
+  return WaitWhile([this] { return saving(); }, timeout_ms);
 }
 
 bool Persistence::WaitIdle(int timeout_ms) {
-  return WaitWhile([this] { return saving(); }, timeout_ms);
+  return WaitWhile([this] { return job_ == Job::kSave || job_ == Job::kResolve; }, timeout_ms);
 }
 
 bool Persistence::WaitLoad(int timeout_ms) {

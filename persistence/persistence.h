@@ -7,17 +7,21 @@
 //   <dir>/store/       RocksDB (store_format.h)
 //   <dir>/ingest/      files on their way into the store; leftovers are removed
 //
-// Start:    Open(dir) -> Store::Create with secret() -> StartLoad(store) -> Poll() until loading()
-// is false -> load_status(). Save:     StartSave(store) -> Poll() when a watched descriptor is
-// readable and at ticks -> save_status().
+// Start:  Open(dir) -> Store::Create with secret() -> StartLoad(store)
+//         -> Poll() until loading() is false -> load_status().
+// Save:   StartSave(store) -> Poll() when a watched descriptor is readable and at ticks
+//         -> save_status().
 //
-//   idle --StartSave--> saving --child done, or dead with both flags--> idle (committed)
-//                          |----- child dead with neither flag -------> idle (failed)
-//                          +----- child dead with `committing` alone -> resolving --store read-->
-//                          idle (committed or failed)
-//   In `resolving` a resolver that dies or fails is started again, at most once a second; nothing
-//   is released before certainty. The Store is told as soon as the commit is certain (EndSave); a
-//   child that goes on compacting needs no snapshot any more.
+//   idle --StartSave--> saving --committed reported, or child dead with both flags--> idle
+//   (committed)
+//                         |----- child dead with neither flag --> idle (failed)
+//                         +----- child dead with `committing` alone --> resolving
+//   resolving --the store has been read--> idle (committed or failed)
+//
+// In `resolving` a resolver that dies or fails is started again, at most once a second; nothing is
+// released before certainty. The save is over when its outcome is certain (Store::EndSave). The
+// child may go on compacting; the next save stops it, and after a few such interruptions compacts
+// before it writes, so that compaction is never starved.
 //
 // Descriptors: `watch` is called with each descriptor to wait on for reading (a pipe, a pidfd),
 // `unwatch` before it is closed. Both may be called from Poll.
@@ -112,8 +116,8 @@ class Persistence {
   // Fails: kBusy (a save, a resolver or a load is running), or the fork failed (counted as a failed
   // save).
   Result<SaveStarted> StartSave(storage::Store* store);
-  // From pin to certainty, and on to the end of a compaction.
-  bool saving() const { return job_ == Job::kSave || job_ == Job::kResolve; }
+  // From pin to certainty.
+  bool saving() const { return OutcomeOpen() || job_ == Job::kResolve; }
   SaveStatus save_status() const;
 
   // Does whatever is due: call it when a watched descriptor is readable and every 100 ms or so.
@@ -126,9 +130,8 @@ class Persistence {
   bool WaitSave(int timeout_ms);
   bool WaitIdle(int timeout_ms);
   bool WaitLoad(int timeout_ms);
-  // Kills the child of a running save (SHUTDOWN, or a compaction that is in the way) and waits for
-  // its end. If the outcome is not certain then, a resolver is started: WaitSave before the next
-  // StartSave.
+  // Kills the child of a running save (SHUTDOWN) and waits for its end. If the outcome is not
+  // certain then, a resolver is started: WaitSave before the next StartSave.
   void AbortSave();
 
   bool child_running() const { return child_.pid > 0; }
@@ -140,6 +143,7 @@ class Persistence {
   explicit Persistence(PersistenceOptions options);
   Status PrepareDirectory();
   Status StartChild(std::span<const int> keep_fds, const std::function<int(ChildReport*)>& body);
+  void KillChild();
   void StartResolver();
   void ReadMessages(bool to_the_end);
   void OnMessage(const MessageBuffer::Message& message);
@@ -155,7 +159,7 @@ class Persistence {
   void ForwardWatermark();
   void EndSave(storage::SaveOutcome outcome, const std::string& why);
   void Log(LogLevel level, const std::string& text) const;
-  bool OutcomeOpen() const { return saving() && !outcome_told_; }
+  bool OutcomeOpen() const { return job_ == Job::kSave && !outcome_told_; }
 
   PersistenceOptions options_;
   std::string store_path_;
@@ -177,7 +181,8 @@ class Persistence {
   SaveStatus save_;
   Id save_id_;
   Epoch save_epoch_ = 0;
-  bool outcome_told_ = false;  // the Store knows the outcome
+  bool outcome_told_ = false;    // the Store knows the outcome
+  int compactions_stopped_ = 0;  // since the last one that came to its end
   Ref forwarded_;
   uint64_t save_started_ = 0;
   uint64_t resolver_due_ = 0;

@@ -51,6 +51,7 @@ class SnapshotWriter {
   Status WriteCatalogue();
   Status Commit();
   Result<GroupSpace> ReadGroup(uint32_t group);
+  void Compact(uint64_t live_bytes);
   void NoteMemory();
 
   const SaveTask& task_;
@@ -87,16 +88,19 @@ Status SnapshotWriter::Run() {
   pages_ = {};
   VERSO_TRY_STATUS(Commit());
 
+  Compact(entry_.live_bytes);
+  store_.reset();
+  return {};
+}
+
+void SnapshotWriter::Compact(uint64_t live_bytes) {
   control_.SetPhase(SavePhase::kCompacting);
-  const auto compacted = CompactIfWorth(store_.get(), entry_.live_bytes);
+  const auto compacted = CompactIfWorth(store_.get(), live_bytes);
   if (!compacted) {
     report_->Log(LogLevel::kWarning, "compacting the store failed: " + compacted.error().context);
   } else if (!compacted->empty()) {
     report_->Log(LogLevel::kInfo, *compacted);
   }
-  NoteMemory();
-  store_.reset();
-  return {};
 }
 
 // Opens the store and makes sure that this save continues what is in it.
@@ -121,6 +125,7 @@ Status SnapshotWriter::Prepare() {
     entry_.live_pages = previous_->live_pages;
     entry_.live_bytes = previous_->live_bytes;
     entry_.key_sum = previous_->key_sum;
+    if (task_.compact_first) Compact(entry_.live_bytes);
   }
   return {};
 }

@@ -2,6 +2,9 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "persistence/file_io.h"
 
@@ -23,6 +26,18 @@ class SilentLogger final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
 };
+
+// Each opening begins a write-ahead log, and RocksDB forgets only those that it has flushed: ours
+// are always empty.
+Status RemoveEmptyLogs(const std::string& path) {
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(path, error)) {
+    if (file.path().extension() != ".log" || file.file_size(error) != 0 || error) continue;
+    if (unlink(file.path().c_str()) != 0) return OsError("unlink " + file.path().string());
+  }
+  if (error) return Error{ErrorCode::kIo, "list " + path + ": " + error.message()};
+  return {};
+}
 
 }  // namespace
 
@@ -70,6 +85,7 @@ rocksdb::Options StoreOptionsForRocks() {
   options.verify_sst_unique_id_in_manifest = true;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   options.write_buffer_size = 1 << 20;
+  options.manifest_preallocation_size = 64 * 1024;
   options.info_log = std::make_shared<SilentLogger>();
   return options;
 }
@@ -114,6 +130,7 @@ Result<std::unique_ptr<StoreDb>> StoreDb::Open(const std::string& path, StoreMod
     VERSO_TRY_STATUS(SyncDirectory(fresh));
     VERSO_TRY_STATUS(RenameDurably(fresh, path));
   }
+  if (mode == StoreMode::kWrite) VERSO_TRY_STATUS(RemoveEmptyLogs(path));
   std::unique_ptr<StoreDb> store(new StoreDb(path));
   const rocksdb::Status status = store->TryOpen(mode);
   if (!status.ok()) return FromRocks(status, path);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 
 #include "tests/support/persistence_fixture.h"
@@ -164,6 +165,26 @@ TEST_CASE("files are for their owner alone") {
   CHECK(files > 5);
 }
 
+TEST_CASE("the number of files does not grow with the number of saves") {
+  TemporaryDirectory directory;
+  Life life(directory.path());
+  const auto files = [&] {
+    std::map<std::string, int> count;
+    for (const auto& file : std::filesystem::directory_iterator(directory.path() + "/store")) {
+      ++count[file.path().extension().string()];
+    }
+    return count;
+  };
+  for (int i = 0; i < 20; ++i) {
+    life.Set(0, "a", std::to_string(i));
+    REQUIRE(life.Save());
+  }
+  CHECK(files()[".log"] <= 2);
+  CHECK(files()[".sst"] <=
+        2 * 20 + 2 * 8);  // pages and deletions of each save, until there are 128
+  CHECK(files()[""] <= 6);
+}
+
 TEST_CASE("two servers cannot share a directory") {
   TemporaryDirectory directory;
   Life first(directory.path());
@@ -181,6 +202,35 @@ TEST_CASE("a second save, and a save after a failed load, are refused") {
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == ErrorCode::kBusy);
   REQUIRE(life.persistence->WaitIdle(60'000));
+}
+
+TEST_CASE("saves that follow at once keep the store small all the same") {
+  // Each stops the compaction of the one before, until one compacts first.
+  TemporaryDirectory directory;
+  std::mt19937_64 random(14);
+  Life life(directory.path());
+  uint64_t fresh = 0;
+  uint64_t last = 0;
+  for (int save = 0; save < 24; ++save) {
+    for (int i = 0; i < 4000; ++i) {
+      life.Set(0, "key:" + std::to_string(i), RandomBytes(&random, 1000));
+    }
+    REQUIRE(life.persistence->StartSave(life.store.get()).has_value());
+    REQUIRE(life.persistence->WaitSave(60'000));
+    CHECK(life.persistence->save_status().last == LastSave::kOk);
+    CHECK_FALSE(life.persistence->save_status().in_progress);
+    life.store->DrainBackground();
+    if (save == 0) fresh = DirectoryBytes(directory.path() + "/store");
+    if (save == 23) last = DirectoryBytes(directory.path() + "/store");
+  }
+  REQUIRE(fresh > 4'000'000);
+  CHECK(last < 8 * fresh);  // everything changes in each save, and up to five of them lie there
+  const std::string digest = life.Digest();
+  REQUIRE(life.Save());
+  CHECK(DirectoryBytes(directory.path() + "/store") < 2 * fresh);
+  life.persistence.reset();
+  Life next(directory.path());
+  CHECK(next.Digest() == digest);
 }
 
 TEST_CASE("an aborted save fails and leaves the one before") {
