@@ -172,8 +172,8 @@ def row_stall(bench):
     gigabytes = min(bench.options.gb)
     seen = {}
     for name, server in bench.each():
-        keys = server.fill_gigabytes(gigabytes, 1024)
-        seen[name] = LoadedSave(bench, server, "sat", op="set", window=32, keys=keys, value=1024)
+        keys = server.fill_gigabytes(gigabytes, 256)
+        seen[name] = LoadedSave(bench, server, "sat", op="set", window=32, keys=keys, value=256)
     ours, theirs = seen["verso"], seen["redis"]
     for span, what, bar in (("save", "SETs per second, during / before the save", 0.9),
                             ("half", "the same, its first half second", 0.7)):
