@@ -118,16 +118,16 @@ class Demo:
 
     def snapshot_under_fire(self):
         self.digest = self.command("DEBUG", "DIGEST")
-        before = self.info()
         probe = self.start_probe()
         time.sleep(PROBE_LEAD_SECONDS)
+        before = self.info()
         with resp.Client(self.server.port, timeout=SECONDS_MAX) as client:
-            begin = time.monotonic()
+            begin, waited = time.monotonic(), self.waited_for_cpu()
             client.command("BGSAVE")  # nobody writes between the digest and this
             probe.send_signal(signal.SIGUSR1)
             self.overwrite()
             after = resp.wait_until(self.save_ended, "the save ends", SECONDS_MAX)
-            end = time.monotonic()
+            end, waited = time.monotonic(), self.waited_for_cpu() - waited
         # Still overwriting: what is in memory now is not what was saved.
         worst = self.finish_probe(probe, begin, end)
         changed = self.command("DEBUG", "DIGEST")
@@ -139,7 +139,8 @@ class Demo:
         figure("pin + fork", f"{after.get('save_pin_usec', '?')} + {after['latest_fork_usec']} us")
         figure("the save took", f"{end - begin:.2f} s, while {written:,} commands ran")
         figure("worst request", f"{worst['around']:.2f} ms within 0.1 s of BGSAVE, {worst['during']:.2f} ms in the "
-               f"whole save, {worst['before']:.2f} ms before it (probe at {PROBE_RATE} a second)")
+               f"whole save, {worst['before']:.2f} ms before it (probe at {PROBE_RATE} a second; other processes "
+               f"kept the server from its CPU for {waited / (end - begin):.0%} of the save)")
         if "pages_copied" in after:
             figure("pages copied", f"{int(after['pages_copied']) - int(before['pages_copied']):,} of "
                    f"{int(after['save_pages_total']):,}, {int(after['pages_released_early']):,} of them given back "
@@ -147,6 +148,10 @@ class Demo:
         size = sum(os.path.getsize(os.path.join(folder, name))
                    for folder, _, names in os.walk(self.server.directory) for name in names)
         figure("store on disk", f"{megabytes(size)}, {size / len(self.pairs):.0f} bytes per key")
+
+    def waited_for_cpu(self):
+        with open(f"/proc/{self.server.pid}/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[1]) / 1e9
 
     def save_ended(self):
         info = self.info()
