@@ -8,8 +8,8 @@
 // only when a socket comes, goes, or its output is stuck.
 //
 // A turn:  epoll_wait(own) → OnReady of each → Host::EndTurn (slices, hand-over of effects, one
-// send per connection) → again while there is more at once, for at most kStretchUs; then Asio gets
-// its turn, so timers and signals are never late by more.
+// send per connection) → again while something comes within kPatienceMs, for about kStretchUs; then
+// Asio gets its turn, so timers and signals are late by 2 ms at most.
 //
 // L1 A PollTarget may be removed inside its own or another's OnReady, but is destroyed only in
 // EndTurn: events already
@@ -74,6 +74,7 @@ class EventLoop {
  private:
   static constexpr int kEventsMax = 256;
   static constexpr uint64_t kStretchUs = 1000;
+  static constexpr int kPatienceMs = 1;
 
   void Wait();
   void Turns();

@@ -248,6 +248,7 @@ bool Server::EndTurn() {
     ++slot.generation;
     free_slots_.push_back(connection->session().handle.slot);
     --client_count_;
+    if (connection->in_ready_list) std::erase(ready_list_, connection);
     connection->~Connection();
     ClientMemory()->deallocate(connection, sizeof(Connection), alignof(Connection));
   }
@@ -397,7 +398,6 @@ void Server::SampleRates() {
 
 Status Server::StartSave() {
   if (saves_ == nullptr) return Error{ErrorCode::kInvalidArgument, "there is no store to save to"};
-  save_scheduled_ = false;
   save_tried_ms_ = state_.now_ms;
   const uint64_t changes = state_.changes.changes();
   Status started = saves_->Start();
@@ -461,9 +461,9 @@ void Server::CheckSavePoints() {
   if (saves_ == nullptr || state_.loading) return;
   if (saves_->running()) return;
   const auto now_s = static_cast<int64_t>(state_.now_ms / 1000);
-  const bool may_try = !state_.last_save_failed ||
+  const bool may_try = (!state_.last_save_failed && !save_refused_) ||
                        state_.now_ms > save_tried_ms_ + uint64_t{kSaveRetrySeconds} * 1000;
-  bool due = save_scheduled_;
+  bool due = false;
   const uint64_t changes = state_.changes.changes_since_save();
   for (const SavePoint& point : state_.settings.save) {
     if (changes < static_cast<uint64_t>(point.changes)) continue;
@@ -471,10 +471,8 @@ void Server::CheckSavePoints() {
     if (!due) LogNotice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
     due = true;
   }
-  if (due && may_try) {
-    const Status started = StartSave();
-    if (!started) save_scheduled_ = false;  // StartSave has logged it
-  }
+  // StartSave logs what is wrong; the next try comes after a pause.
+  if (due && may_try) save_refused_ = !StartSave().has_value();
 }
 
 Status Server::ApplySettings(const Settings& changed) {

@@ -75,8 +75,6 @@ class Server final : public EventLoop::Host {
   Status StartSave();
   Status SaveNow();
   SaveControl* saves() { return saves_.get(); }
-  bool save_scheduled() const { return save_scheduled_; }
-  void ScheduleSave() { save_scheduled_ = true; }
 
   // ---- CONFIG SET: takes over changed settings.
   Status ApplySettings(const Settings& changed);
@@ -139,7 +137,7 @@ class Server final : public EventLoop::Host {
   uint64_t cron_last_ms_ = 0;
   uint64_t save_tried_ms_ = 0;
   uint64_t changes_at_save_start_ = 0;
-  bool save_scheduled_ = false;
+  bool save_refused_ = false;  // it could not even start
   bool expire_more_ = false;
   bool background_more_ = false;
   int exit_status_ = 0;

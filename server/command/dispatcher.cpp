@@ -1,6 +1,7 @@
 #include "server/command/dispatcher.h"
 
 #include <algorithm>
+#include <new>
 
 #include "server/command/error_reply.h"
 
@@ -52,14 +53,21 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
   session.last_command = entry;
 
+  const uint64_t mark = reply.out().written();
   Outcome outcome;
-  if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
-    const ReadView view(*state_->store, state_->store->main(), session.db, state_->now_ms);
-    outcome = (*read)(view, context);
-  } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
-    outcome = RunWrite(row, request, *write, context, effects, session, reply);
-  } else {
-    outcome = std::get<ServerHandler>(row.run)(*server_, context);
+  try {
+    if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
+      const ReadView view(*state_->store, state_->store->main(), session.db, state_->now_ms);
+      outcome = (*read)(view, context);
+    } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
+      outcome = RunWrite(row, request, *write, context, effects, session, reply);
+    } else {
+      outcome = std::get<ServerHandler>(row.run)(*server_, context);
+    }
+  } catch (const std::bad_alloc&) {
+    // The only exception that may come: private memory for a handler's own lists ran out.
+    reply.out().TruncateTo(mark);
+    outcome = context.Fail(error::kOom);
   }
   if (outcome == Outcome::kYield) *rest = context.TakeRest();
 

@@ -24,6 +24,7 @@
 namespace verso::server {
 
 struct ParseLimits {
+  bool inline_allowed = true;  // false: an inline command ends the parsing (kIncomplete), untouched
   size_t arguments_max = 1024 * 1024;
   size_t bulk_bytes_max = size_t{512} << 20;
   bool authenticated =
