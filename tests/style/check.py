@@ -190,6 +190,7 @@ def expand_braces(pattern):
 
 def rule_docs(root):
     """Paths in the documentation exist: in `backticks` and in [links](...)."""
+    names = {os.path.basename(path) for path in files(root, "")}
     tops = tuple(f"{entry}/" for entry in ROOT_ENTRIES if "." not in entry[1:]) + ROOMS
     for path in files(root, ".md"):
         folder = os.path.dirname(path)
@@ -208,6 +209,8 @@ def rule_docs(root):
                 if span.startswith("build/"):
                     continue
                 for wanted in expand_braces(span):
+                    if wanted in names:  # a bare name may stand for a file of any folder
+                        continue
                     if not any(glob.glob(os.path.join(root, base, wanted)) for base in ("", folder)):
                         yield f"{path}:{number}: {wanted} does not exist"
 

@@ -124,7 +124,7 @@ class StyleRules(unittest.TestCase):
                 self.expect("docs", "storage/README.md", text + "\n")
 
     def test_docs_accepts_the_folder_of_the_document(self):
-        self.write("storage/README.md", "`base/a.h`, `base/a.h:3`, `build/x.h`, `GET/SET`, `./data`\n")
+        self.write("storage/README.md", "`base/a.h`, `base/a.h:3`, `main.cpp`, `build/x.h`, `GET/SET`, `./data`\n")
         self.assertEqual(list(check.RULES["docs"](self.root)), [])
 
     def test_format(self):
