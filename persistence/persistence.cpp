@@ -151,10 +151,10 @@ Status Persistence::StartLoad(storage::Store* store) {
   LoadTask task;
   task.paths = SnapshotPaths::In(options_.directory);
   task.identity = identity_;
-  task.arena_fd = store->arena().fd();
+  task.arena = &store->arena();
   task.control = control_.get();
   task.fault = options_.fault;
-  const int keep[] = {task.arena_fd};
+  const int keep[] = {task.arena->fd()};
   VERSO_TRY_STATUS(
       StartChild(keep, [&task](ChildReport* report) { return RunSnapshotLoader(task, report); }));
   job_ = Job::kLoad;

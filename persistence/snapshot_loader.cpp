@@ -7,6 +7,7 @@
 
 #include "persistence/space_map.h"
 #include "persistence/store_db.h"
+#include "storage/memory/save_walk.h"
 
 namespace verso::persistence {
 
@@ -55,7 +56,7 @@ class ArenaOutput {
 class SnapshotLoader {
  public:
   SnapshotLoader(const LoadTask& task, ChildReport* report)
-      : task_(task), report_(report), output_(task.arena_fd) {}
+      : task_(task), report_(report), output_(task.arena != nullptr ? task.arena->fd() : -1) {}
 
   Status Run();
 
@@ -98,6 +99,11 @@ Status SnapshotLoader::Run() {
     VERSO_TRY_STATUS(ReadPages());
     // So the epoch after a start, entry_.epoch_next, is above every birth in the store.
     if (newest_birth_ > entry_.epoch) return Refuse("a page is younger than the newest save");
+    // The checksums say that these are the bytes that were saved; this, that no reader can be led
+    // astray by them.
+    if (task_.arena != nullptr) {
+      VERSO_TRY_STATUS(storage::VerifyPages(*task_.arena, entry_.super_root));
+    }
   }
   report_->Send(MessageType::kLoaded, {});
   return {};
@@ -140,7 +146,7 @@ Status SnapshotLoader::ReadSpace() {
       occupied_ += slab.occupied_runs;
       slabs_[uint64_t{number} * kGroupSlabs + i] = {slab.size_class, std::move(slab.occupied)};
     }
-    if (task_.arena_fd < 0) continue;
+    if (task_.arena == nullptr) continue;
     std::string payload(reinterpret_cast<const char*>(&number), sizeof(number));
     payload.append(ToView(groups->value()));
     report_->Send(MessageType::kGroup, payload);

@@ -20,13 +20,15 @@
 #include "persistence/fault_point.h"
 #include "persistence/snapshot_child.h"
 #include "persistence/snapshot_writer.h"
+#include "storage/memory/page_arena.h"
 
 namespace verso::persistence {
 
 struct LoadTask {
   SnapshotPaths paths;
   StoreIdentity identity;
-  int arena_fd = -1;  // -1: check only, nothing is written and no group reported
+  const storage::PageArena* arena =
+      nullptr;  // null: check only, nothing is written and no group reported
   ControlBlock* control = nullptr;
   FaultPoint fault = FaultPoint::kNone;
 };

@@ -25,6 +25,8 @@ inline void StoreLe(void* to, T value) {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pages are stored little-endian");
 
-inline constexpr size_t AlignUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+inline constexpr size_t AlignUp(size_t value, size_t step) {
+  return (value + step - 1) / step * step;
+}
 
 }  // namespace verso

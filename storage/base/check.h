@@ -8,8 +8,10 @@ namespace verso {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
 }
 
-#define VERSO_CHECK(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) : ::verso::CheckFailed(__FILE__, __LINE__, #condition))
+#define VERSO_CHECK(condition)                       \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? void(0)                                     \
+       : ::verso::CheckFailed(__FILE__, __LINE__, #condition))
 
 #ifdef VERSO_AUDIT
 #define VERSO_DCHECK(condition) VERSO_CHECK(condition)

@@ -35,8 +35,8 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}      // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -78,14 +78,14 @@ using Status = Result<void>;
 #define VERSO_CONCAT(a, b) VERSO_CONCAT_INNER(a, b)
 
 // VERSO_TRY(declaration, expression): one per line. VERSO_TRY_STATUS(expression) for Result<void>.
-#define VERSO_TRY(declaration, expression)                                           \
-  auto VERSO_CONCAT(verso_try_, __LINE__) = (expression);                            \
-  if (!VERSO_CONCAT(verso_try_, __LINE__))                                           \
-    return std::move(VERSO_CONCAT(verso_try_, __LINE__)).error();                    \
+#define VERSO_TRY(declaration, expression)                        \
+  auto VERSO_CONCAT(verso_try_, __LINE__) = (expression);         \
+  if (!VERSO_CONCAT(verso_try_, __LINE__))                        \
+    return std::move(VERSO_CONCAT(verso_try_, __LINE__)).error(); \
   declaration = *std::move(VERSO_CONCAT(verso_try_, __LINE__))
 
-#define VERSO_TRY_STATUS(expression)                                                 \
-  do {                                                                               \
-    if (auto verso_try_status = (expression); !verso_try_status)                     \
-      return std::move(verso_try_status).error();                                    \
+#define VERSO_TRY_STATUS(expression)                             \
+  do {                                                           \
+    if (auto verso_try_status = (expression); !verso_try_status) \
+      return std::move(verso_try_status).error();                \
   } while (false)

@@ -43,7 +43,8 @@ UnforkedPages* Pages() {
 
 std::pmr::memory_resource* UnforkedMemory() {
   static auto* pool = new std::pmr::unsynchronized_pool_resource(
-      std::pmr::pool_options{.max_blocks_per_chunk = 256, .largest_required_pool_block = 1 << 16}, Pages());
+      std::pmr::pool_options{.max_blocks_per_chunk = 256, .largest_required_pool_block = 1 << 16},
+      Pages());
   return pool;
 }
 

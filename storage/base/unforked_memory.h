@@ -1,6 +1,6 @@
-// Memory that a forked child does not get (MADV_DONTFORK): fork() copies no page table for it, so bookkeeping that grows with
-// clients, lines or pins may live here (DESIGN 1). A child that touches it dies: children are handed what they need by value
-// or through the arena.
+// Memory that a forked child does not get (MADV_DONTFORK): fork() copies no page table for it, so
+// bookkeeping that grows with clients, lines or pins may live here (DESIGN 1). A child that touches
+// it dies: children are handed what they need by value or through the arena.
 #pragma once
 
 #include <memory_resource>

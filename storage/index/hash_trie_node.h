@@ -170,8 +170,8 @@ bool CheckTrieDir(const char* page, const Ref& self);
 bool CheckTrieLeaf(const char* page, const Ref& self);
 
 // Calls visit(const Ref&) once for each child: leaves that stand in several slots once; of a leaf
-// the external keys and values. The reference is the one in the page, so that a writer may change it
-// there (Publish). Requires: the page was checked.
+// the external keys and values. The reference is the one in the page, so that a writer may change
+// it there (Publish). Requires: the page was checked.
 template <typename Visitor>
 void VisitTrieDir(const char* page, const Ref& self, Visitor&& visit) {
   const Ref* slots = TrieSlots(page);
@@ -185,7 +185,8 @@ void VisitTrieLeaf(const char* page, const Ref&, Visitor&& visit) {
   for (size_t slot = 0; slot < TrieLeaf(page).count; ++slot) {
     const char* entry = page + TrieOffset(page, slot);
     const TrieEntryHeader& header = TrieEntryAt(entry);
-    if (header.key_external()) visit(*reinterpret_cast<const Ref*>(entry + header.key_offset() + sizeof(uint64_t)));
+    if (header.key_external())
+      visit(*reinterpret_cast<const Ref*>(entry + header.key_offset() + sizeof(uint64_t)));
     if (header.value_external()) {
       visit(*reinterpret_cast<const Ref*>(entry + header.value_offset()));
     }

@@ -1,4 +1,5 @@
-// Order-free digest: the 128-bit sum, over all live keys, of a hash of what each key is. Unkeyed, so that stores with different secrets compare.
+// Order-free digest: the 128-bit sum, over all live keys, of a hash of what each key is. Unkeyed,
+// so that stores with different secrets compare.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -21,11 +22,13 @@ class Hasher {
 
   Digest Key(int db, ByteView key, const PageArena& arena, const ValueView& value) {
     XXH3_128bits_reset(state_);
-    const uint64_t head[4] = {static_cast<uint64_t>(db), static_cast<uint64_t>(value.type), value.deadline_ms, key.size()};
+    const uint64_t head[4] = {static_cast<uint64_t>(db), static_cast<uint64_t>(value.type),
+                              value.deadline_ms, key.size()};
     XXH3_128bits_update(state_, head, sizeof(head));
     XXH3_128bits_update(state_, key.data(), key.size());
-    StringForEachPiece(arena, value, 0, kStringBytesMax,
-                       [this](ByteView piece) { XXH3_128bits_update(state_, piece.data(), piece.size()); });
+    StringForEachPiece(arena, value, 0, kStringBytesMax, [this](ByteView piece) {
+      XXH3_128bits_update(state_, piece.data(), piece.size());
+    });
     const XXH128_hash_t hash = XXH3_128bits_digest(state_);
     return Digest{hash.low64, hash.high64};
   }

@@ -1,14 +1,18 @@
-// Keyspace: what commands see. A view names a version of a line, a database in it and a moment; expiry is judged by the moment,
-// so that one command, one transaction, one snapshot has one time.
+// Keyspace: what commands see. A view names a version of a line, a database in it and a moment;
+// expiry is judged by the moment, so that one command, one transaction, one snapshot has one time.
 //
-//   ReadView   reading only: a line's head, or a pinned version. Changes no page, ever (V7): read handlers take it by const
-//              reference, so a write through a pinned view does not compile.
+//   ReadView   reading only: a line's head, or a pinned version. Changes no page, ever (V7): read
+//              handlers take it by const reference: a write through a pinned view does not compile.
 //   WriteView  a line's head (or a scratch line's): everything a ReadView does, plus changes.
 //
-// K1 An entry whose deadline is at or before the moment is absent for every read; it goes only by ExpireDue (a write) or a write to it.
+// K1 An entry whose deadline is at or before the moment is absent for every read; it goes only by
+//    ExpireDue (a write) or a write to it.
 // K2 Count = entries minus the rank of the moment in the deadline index: exact at any time.
-// K3 Each change of a key calls KeyObserver::KeyChanged exactly once, after the change. Whole-database changes call DatabaseChanged.
-// K4 Before a command changes anything, Store::ReserveForWrite(payload bytes, keys) must have succeeded; then no change here can fail.
+// K3 Each change of a key calls KeyObserver::KeyChanged exactly once, after the change.
+//    Whole-database changes call DatabaseChanged.
+// K4 Before a command changes anything, Store::ReserveForWrite(payload bytes, keys) must have
+//    succeeded; then no change here can fail.
+//
 // Views into pages (ValueView, ByteView) are valid until the next change of that line.
 #pragma once
 
@@ -31,7 +35,8 @@ class Store;
 // A key and its hash, computed once per command (in the prefetch stage when there is one).
 using Key = TrieKey;
 
-// Names and classes are those of Redis' keyspace notifications: 'g' generic, '$' string, 'x' expired, ...
+// Names and classes are those of Redis' keyspace notifications: 'g' generic, '$' string, 'x'
+// expired, ...
 struct KeyEvent {
   const char* name;
   char klass;
@@ -72,20 +77,23 @@ class ReadView {
   std::optional<ValueView> Find(const Key& key, Access access = Access::kTouch) const;
   bool Exists(const Key& key) const { return Find(key, Access::kPeek).has_value(); }
 
-  uint64_t Count() const;             // live keys of this database (K2)
+  uint64_t Count() const;              // live keys of this database (K2)
   uint64_t CountWithDeadline() const;  // live ones that have a deadline
-  uint64_t AverageTtlMs() const;      // of a sample, for INFO
+  uint64_t AverageTtlMs() const;       // of a sample, for INFO
 
-  // Visits entries from `cursor` (a position in hash space) until at least `count` were visited or the end; returns the next
-  // cursor, 0 at the end. Every key present throughout is visited exactly once, also across splits and merges; in a pinned view the scan is
-  // exact. Expired entries are not visited. The callback must not change the line.
+  // Visits entries from `cursor` (a position in hash space) until at least `count` were visited or
+  // the end; returns the next cursor, 0 at the end. Every key present throughout is visited exactly
+  // once, also across splits and merges; in a pinned view the scan is exact. Expired entries are
+  // not visited. The callback must not change the line.
   using ScanVisitor = std::function<void(ByteView key, const ValueView& value)>;
   uint64_t Scan(uint64_t cursor, size_t count, const ScanVisitor& visit) const;
 
-  // A key chosen at random (every live key has a chance; uniform over leaves), nullopt if there is none.
+  // A key chosen at random (every live key has a chance; uniform over leaves), nullopt if there is
+  // none.
   std::optional<std::string> RandomKey(uint64_t random) const;
 
-  // Stages for a batch: call the three over all keys of a turn before executing (DESIGN 5). Keys must have their hash.
+  // Stages for a batch: call the three over all keys of a turn before executing (DESIGN 5). Keys
+  // must have their hash.
   static constexpr size_t kPrefetchBatch = 16;
   void Prefetch(const Key* keys, size_t count) const;
 
@@ -97,7 +105,8 @@ class ReadView {
  protected:
   // Null: the line was never written.
   const DatabaseRoot* Root() const {
-    return *root_ ? reinterpret_cast<const LineRoot*>(arena_->Resolve(*root_))->databases + db_ : nullptr;
+    return *root_ ? reinterpret_cast<const LineRoot*>(arena_->Resolve(*root_))->databases + db_
+                  : nullptr;
   }
   // An entry whether expired or not.
   std::optional<TrieEntry> FindEntry(const Key& key) const;
@@ -127,33 +136,39 @@ class WriteView : public ReadView {
   Line& line() { return *writable_line_; }
   Store& store() { return *writable_store_; }
 
-  // Sets a string, whatever was there. The same size overwrites in place. Requires: value <= kStringBytesMax.
+  // Sets a string, whatever was there. The same size overwrites in place. Requires: value <=
+  // kStringBytesMax.
   void SetString(const Key& key, ByteView value, const SetOptions& options, const KeyEvent& event);
 
-  // Overwrites [offset, offset + bytes) of a string (created if missing), extending it with zero bytes up to offset. Copies one
-  // chunk per touched chunk, whatever the length. Keeps the deadline. Returns the new length. Requires: missing or a string; the end <= kStringBytesMax.
+  // Overwrites [offset, offset + bytes) of a string (created if missing), extending it with zero
+  // bytes up to offset. Copies one chunk per touched chunk, whatever the length. Keeps the
+  // deadline. Returns the new length. Requires: missing or a string; the end <= kStringBytesMax.
   size_t SetRange(const Key& key, size_t offset, ByteView bytes, const KeyEvent& event);
   size_t Append(const Key& key, ByteView bytes, const KeyEvent& event);
 
-  // Removes a live key. False if there is none (an expired entry is removed all the same, as "expired").
+  // Removes a live key. False if there is none (an expired entry is removed all the same, as
+  // "expired").
   bool Erase(const Key& key, const KeyEvent& event);
 
   // Sets or removes (kNoDeadline) the deadline of a live key. False: no such key.
   bool SetDeadline(const Key& key, uint64_t deadline_ms, const KeyEvent& event);
 
-  // Moves the reference, O(1), with its deadline; replaces what is at the target. False: no such key.
+  // Moves the reference, O(1), with its deadline; replaces what is at the target. False: no such
+  // key.
   bool Rename(const Key& from, const Key& to);
   // To the same key in another database; false if missing here or present there.
   bool Move(const Key& key, int to_db);
-  // Copies the contents (V10: nothing is shared inside a version) with the deadline. Replaces the target.
+  // Copies the contents (V10: nothing is shared inside a version) with the deadline. Replaces the
+  // target.
   bool Copy(const Key& from, const Key& to, int to_db);
 
   void Flush();     // this database
   void FlushAll();  // all databases of the line
   void Swap(int a, int b);
 
-  // Active expiry in this database: removes at most `max` entries whose deadline is at or before the moment, reporting each key before
-  // its KeyChanged ("expired"). Returns how many went. Cheap when nothing is due.
+  // Active expiry in this database: removes at most `max` entries whose deadline is at or before
+  // the moment, reporting each key before its KeyChanged ("expired"). Returns how many went. Cheap
+  // when nothing is due.
   size_t ExpireDue(size_t max, const std::function<void(const Key&)>& expired);
   // The earliest deadline in this database, kNoDeadline if none: when to call ExpireDue again.
   uint64_t NextDeadline() const;
@@ -173,8 +188,9 @@ class WriteView : public ReadView {
   Line* writable_line_;
 };
 
-// Order-free digest of a database, or of all (db -1): the sum over keys of a hash of (database, key, type, value, deadline). Equal contents
-// give equal digests whatever the history, the layout and the hash secret. Entries expired at the view's moment do not count.
+// Order-free digest of a database, or of all (db -1): the sum over keys of a hash of (database,
+// key, type, value, deadline). Equal contents give equal digests whatever the history, the layout
+// and the hash secret. Entries expired at the view's moment do not count.
 struct Digest {
   uint64_t low = 0;
   uint64_t high = 0;

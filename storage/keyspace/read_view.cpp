@@ -25,7 +25,12 @@ uint64_t TreeBytes(const PageArena& arena, const Ref& ref) {
 }  // namespace
 
 ReadView::ReadView(const Store& store, const Line& line, int db, uint64_t moment_ms)
-    : store_(&store), arena_(&store.arena()), line_(&line), root_(&line.head()), db_(db), moment_ms_(moment_ms) {}
+    : store_(&store),
+      arena_(&store.arena()),
+      line_(&line),
+      root_(&line.head()),
+      db_(db),
+      moment_ms_(moment_ms) {}
 
 ReadView::ReadView(const Store& store, const Ref& pinned_root, int db, uint64_t moment_ms)
     : store_(&store), arena_(&store.arena()), pinned_(pinned_root), db_(db), moment_ms_(moment_ms) {
@@ -92,15 +97,16 @@ uint64_t ReadView::Scan(uint64_t cursor, size_t count, const ScanVisitor& visit)
   const DatabaseRoot* root = Root();
   if (root == nullptr) return 0;
   std::string long_key;
-  return TrieReader(*arena_, root->keys).Scan(cursor, count, store_->secret(), [&](const TrieEntry& entry) {
-    if (Expired(entry.value.deadline_ms)) return;
-    if (const auto key = entry.KeyContiguous(*arena_)) {
-      visit(*key, entry.value);
-    } else {
-      long_key = entry.KeyCopy(*arena_);
-      visit(long_key, entry.value);
-    }
-  });
+  return TrieReader(*arena_, root->keys)
+      .Scan(cursor, count, store_->secret(), [&](const TrieEntry& entry) {
+        if (Expired(entry.value.deadline_ms)) return;
+        if (const auto key = entry.KeyContiguous(*arena_)) {
+          visit(*key, entry.value);
+        } else {
+          long_key = entry.KeyCopy(*arena_);
+          visit(long_key, entry.value);
+        }
+      });
 }
 
 std::optional<std::string> ReadView::RandomKey(uint64_t random) const {
@@ -114,7 +120,7 @@ std::optional<std::string> ReadView::RandomKey(uint64_t random) const {
   }
   // Nearly everything has expired: the first live one from a random place on.
   std::optional<std::string> found;
-  for (uint64_t cursor = random;; ) {
+  for (uint64_t cursor = random;;) {
     cursor = Scan(cursor, 1, [&](ByteView key, const ValueView&) {
       if (!found) found = std::string(key);
     });

@@ -50,18 +50,22 @@ DatabaseRoot* WriteView::WritableRoot(int db) {
 }
 
 void WriteView::Changed(int db, const Key& key, const KeyEvent& event) {
-  if (KeyObserver* observer = writable_store_->observer()) observer->KeyChanged(*writable_line_, db, key, event);  // K3
+  if (KeyObserver* observer = writable_store_->observer())
+    observer->KeyChanged(*writable_line_, db, key, event);  // K3
 }
 
 void WriteView::MoveDeadline(DatabaseRoot* root, const Key& key, uint64_t from_ms, uint64_t to_ms) {
   if (from_ms == to_ms) return;
-  if (from_ms != kNoDeadline) VERSO_CHECK(TreeErase(*writable_line_, &root->deadlines, TreeItem{from_ms, key.hash}));
-  if (to_ms != kNoDeadline) TreeInsert(*writable_line_, &root->deadlines, TreeItem{to_ms, key.hash});
+  if (from_ms != kNoDeadline)
+    VERSO_CHECK(TreeErase(*writable_line_, &root->deadlines, TreeItem{from_ms, key.hash}));
+  if (to_ms != kNoDeadline)
+    TreeInsert(*writable_line_, &root->deadlines, TreeItem{to_ms, key.hash});
 }
 
 void WriteView::PutValue(int db, const Key& key, const ValueView& value) {
   DatabaseRoot* root = WritableRoot(db);
-  const TriePutResult put = TrieWriter(*writable_line_, &root->keys, store_->secret()).Put(key, value, Clock());
+  const TriePutResult put =
+      TrieWriter(*writable_line_, &root->keys, store_->secret()).Put(key, value, Clock());
   // Refused only when 255 keys share all 64 bits of a hash under a secret nobody outside knows.
   VERSO_CHECK(put.outcome != TriePutOutcome::kRefused);
   if (put.outcome == TriePutOutcome::kInserted) {
@@ -90,18 +94,25 @@ ValueView WriteView::BuildString(ByteView bytes) {
   if (bytes.size() <= kInlineBytesMax) {
     value.bytes = bytes;
   } else {
-    value = External(bytes.size() <= kRunBytesMax ? NewRun(*writable_line_, bytes) : RopeBuild(*writable_line_, bytes));
+    value = External(bytes.size() <= kRunBytesMax ? NewRun(*writable_line_, bytes)
+                                                  : RopeBuild(*writable_line_, bytes));
   }
   return value;
 }
 
-// A value in a run of its own over one with the same deadline: no entry moves. With the same size even the run stays.
+// A value in a run of its own over one with the same deadline: no entry moves. With the same size
+// even the run stays.
 bool WriteView::OverwriteExternal(const Key& key, ByteView value, const SetOptions& options) {
-  if (value.size() <= kInlineBytesMax || value.size() > kRunBytesMax || options.keep_deadline) return false;
-  const auto old = TrieWriter(*writable_line_, &WritableRoot(db_)->keys, store_->secret()).Mutate(key);
-  if (!old || old->ref == nullptr || old->type != ValueType::kString || old->deadline_ms != options.deadline_ms) return false;
+  if (value.size() <= kInlineBytesMax || value.size() > kRunBytesMax || options.keep_deadline)
+    return false;
+  const auto old =
+      TrieWriter(*writable_line_, &WritableRoot(db_)->keys, store_->secret()).Mutate(key);
+  if (!old || old->ref == nullptr || old->type != ValueType::kString ||
+      old->deadline_ms != options.deadline_ms)
+    return false;
   Ref* slot = old->ref;
-  if (slot->kind() == PageKind::kValue && slot->size() == value.size() && writable_line_->InPlace(*slot)) {
+  if (slot->kind() == PageKind::kValue && slot->size() == value.size() &&
+      writable_line_->InPlace(*slot)) {
     std::memcpy(writable_line_->arena().ResolveMutable(*slot), value.data(), value.size());
     writable_line_->MarkWritten();
   } else {
@@ -109,11 +120,13 @@ bool WriteView::OverwriteExternal(const Key& key, ByteView value, const SetOptio
     *slot = NewRun(*writable_line_, value);
     writable_line_->Retire(replaced);
   }
-  old->header->type_hint = static_cast<uint8_t>(options.hint << 4 | static_cast<uint8_t>(ValueType::kString));
+  old->header->type_hint =
+      static_cast<uint8_t>(options.hint << 4 | static_cast<uint8_t>(ValueType::kString));
   return true;
 }
 
-void WriteView::SetString(const Key& key, ByteView value, const SetOptions& options, const KeyEvent& event) {
+void WriteView::SetString(const Key& key, ByteView value, const SetOptions& options,
+                          const KeyEvent& event) {
   VERSO_CHECK(value.size() <= kStringBytesMax);
   if (!OverwriteExternal(key, value, options)) {
     uint64_t deadline_ms = options.deadline_ms;
@@ -141,7 +154,8 @@ size_t WriteView::SetRange(const Key& key, size_t offset, ByteView bytes, const 
   const size_t length = std::max(old_length, offset + bytes.size());
   if (bytes.empty()) return old_length;
   const bool external = entry && entry->value.external;
-  if (external && (entry->value.ref.kind() == PageKind::kRope || length == old_length || length > kRunBytesMax)) {
+  if (external && (entry->value.ref.kind() == PageKind::kRope || length == old_length ||
+                   length > kRunBytesMax)) {
     WriteWithin(key, offset, bytes, length);
   } else if (length <= kRunBytesMax) {  // short enough to be composed whole
     std::string whole = entry ? StringCopy(*arena_, entry->value) : std::string();
@@ -167,7 +181,8 @@ size_t WriteView::SetRange(const Key& key, size_t offset, ByteView bytes, const 
 
 // Into a run that keeps its length, or into a rope (made from the run when it grows beyond one).
 void WriteView::WriteWithin(const Key& key, size_t offset, ByteView bytes, size_t length) {
-  const auto value = TrieWriter(*writable_line_, &WritableRoot(db_)->keys, store_->secret()).Mutate(key);
+  const auto value =
+      TrieWriter(*writable_line_, &WritableRoot(db_)->keys, store_->secret()).Mutate(key);
   VERSO_CHECK(value && value->ref != nullptr);
   Ref* slot = value->ref;
   if (slot->kind() == PageKind::kValue && length <= slot->size()) {
@@ -176,7 +191,8 @@ void WriteView::WriteWithin(const Key& key, size_t offset, ByteView bytes, size_
     if (slot->kind() == PageKind::kValue) *slot = RopeFromRun(*writable_line_, *slot);
     RopeWrite(*writable_line_, slot, offset, bytes);
   }
-  value->header->type_hint = static_cast<uint8_t>(kStringRaw << 4 | static_cast<uint8_t>(ValueType::kString));
+  value->header->type_hint =
+      static_cast<uint8_t>(kStringRaw << 4 | static_cast<uint8_t>(ValueType::kString));
 }
 
 size_t WriteView::Append(const Key& key, ByteView bytes, const KeyEvent& event) {
@@ -199,7 +215,8 @@ bool WriteView::SetDeadline(const Key& key, uint64_t deadline_ms, const KeyEvent
   const auto entry = FindEntry(key);
   if (!entry || Expired(entry->value.deadline_ms)) return false;
   DatabaseRoot* root = WritableRoot(db_);
-  const auto old = TrieWriter(*writable_line_, &root->keys, store_->secret()).SetDeadline(key, deadline_ms);
+  const auto old =
+      TrieWriter(*writable_line_, &root->keys, store_->secret()).SetDeadline(key, deadline_ms);
   VERSO_CHECK(old.has_value());
   MoveDeadline(root, key, *old, deadline_ms);
   Changed(db_, key, event);
@@ -241,9 +258,10 @@ bool WriteView::Copy(const Key& from, const Key& to, int to_db) {
   const std::string inlined(value.bytes);
   value.bytes = inlined;
   if (value.external) {  // V10: nothing is shared inside a version
-    value.ref = value.ref.kind() == PageKind::kRope
-                    ? RopeCopy(*writable_line_, value.ref)
-                    : NewRun(*writable_line_, ByteView(arena_->Resolve(value.ref), value.ref.size()));
+    value.ref =
+        value.ref.kind() == PageKind::kRope
+            ? RopeCopy(*writable_line_, value.ref)
+            : NewRun(*writable_line_, ByteView(arena_->Resolve(value.ref), value.ref.size()));
   }
   PutValue(to_db, to, value);
   Changed(to_db, to, kCopyTo);
@@ -259,11 +277,13 @@ void WriteView::Flush() {
   *root = DatabaseRoot{};
   writable_line_->Retire(old.keys);
   writable_line_->Retire(old.deadlines);
-  if (KeyObserver* observer = writable_store_->observer()) observer->DatabaseChanged(*writable_line_, db_, "flushdb");
+  if (KeyObserver* observer = writable_store_->observer())
+    observer->DatabaseChanged(*writable_line_, db_, "flushdb");
 }
 
 void WriteView::FlushAll() {
-  for (int db = 0; db < kDatabases; ++db) WriteView(*writable_store_, *writable_line_, db, moment_ms_).Flush();
+  for (int db = 0; db < kDatabases; ++db)
+    WriteView(*writable_store_, *writable_line_, db, moment_ms_).Flush();
 }
 
 void WriteView::Swap(int a, int b) {
@@ -287,9 +307,10 @@ size_t WriteView::ExpireDue(size_t max, const std::function<void(const Key&)>& e
     const std::optional<TreeItem> due = TreeFirst(*arena_, root->deadlines);
     if (!due || !Expired(due->a)) break;
     const auto entry =
-        TrieReader(*arena_, root->keys).FindByHash(due->b, store_->secret(), [&due](const TrieEntry& candidate) {
-          return candidate.value.deadline_ms == due->a;
-        });
+        TrieReader(*arena_, root->keys)
+            .FindByHash(due->b, store_->secret(), [&due](const TrieEntry& candidate) {
+              return candidate.value.deadline_ms == due->a;
+            });
     VERSO_CHECK(entry.has_value());  // the index and the entries change together
     const std::string bytes = entry->KeyCopy(*arena_);
     const Key key{bytes, due->b};

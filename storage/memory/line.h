@@ -1,18 +1,21 @@
 // Line: one linear history of versions, and the only way to change pages (DESIGN 4, V2-V5, V10).
 //
-// Structures (hash trie, counted B+tree, rope) are written against this interface and know nothing of pins, saves or dead lists:
+// Structures (hash trie, counted B+tree, rope) are written against this interface and know nothing
+// of pins, saves or dead lists:
 //
-//   char* p = line.Writable(&slot);     // copy on first write: afterwards slot names a page of this line that may be changed
-//   slot = line.NewPage(kind, bytes);   // a fresh page, birth = current epoch, bytes not zeroed
-//   line.Drop(slot);                    // this page (not its children) is no longer reachable from the head
-//   line.Retire(slot);                  // this page and everything below it; large subtrees go to the background queue (V9)
+//   line.Writable(&slot)        copy on first write: slot then names a page that may be changed
+//   line.NewPage(kind, bytes)   a fresh page, birth = current epoch, bytes not zeroed
+//   line.Drop(ref)              this page (not its children) is no longer reachable from the head
+//   line.Retire(ref)            this page and everything below it; large subtrees go to the queue
 //
-// `slot` must itself lie in a page that is writable (or be the head): make pages writable from the root downwards.
+// `slot` must itself lie in a page that is writable (or be the head): make pages writable from the
+// root downwards.
 //
 // L1 A page reachable from the head may be changed in place iff birth > frozen() (V3).
-// L2 If a page's birth is > frozen(), so is the birth of every page above it. So a writer may descend read-only, and if the leaf is
-//    in place, change it there; only otherwise it goes again from the root with Writable(). (A page is linked into its parent while the
-//    parent is writable, so parent.birth > every pin live at that time.)
+// L2 If a page's birth is > frozen(), so is the birth of every page above it. So a writer may
+//    descend read-only, and if the leaf is in place, change it there; only otherwise it goes again
+//    from the root with Writable(). (A page is linked into its parent while the parent is writable,
+//    so parent.birth > every pin live at that time.)
 // L3 Every page with birth > fork() reachable from the head is reachable exactly once (V10).
 //
 // Nobody but the Store makes or destroys lines.
@@ -60,7 +63,8 @@ class Line {
 
   bool InPlace(const Ref& ref) const { return ref.birth() > frozen_; }  // L1
 
-  // Makes the page behind *slot writable and returns its bytes: in place, or as a copy that *slot names afterwards.
+  // Makes the page behind *slot writable and returns its bytes: in place, or as a copy that *slot
+  // names afterwards.
   char* Writable(Ref* slot) {
     if (InPlace(*slot)) {
       *written_ = true;
@@ -84,7 +88,8 @@ class Line {
     }
   }
 
-  // Drops a whole subtree. Up to a few pages at once, the rest in slices of the background queue. Null is allowed.
+  // Drops a whole subtree. Up to a few pages at once, the rest in slices of the background queue.
+  // Null is allowed.
   void Retire(const Ref& ref);
 
   // Must be called when a page that is in place is changed without Writable() (L2's fast path).
@@ -105,8 +110,8 @@ class Line {
 
   Store* store_ = nullptr;
   PageArena* arena_ = nullptr;
-  Epoch* epoch_ = nullptr;    // the store's counter (V1)
-  bool* written_ = nullptr;   // something was written since the last pin (V1)
+  Epoch* epoch_ = nullptr;   // the store's counter (V1)
+  bool* written_ = nullptr;  // something was written since the last pin (V1)
   Epoch frozen_ = 0;
   Epoch fork_ = 0;
   Ref head_;
@@ -117,7 +122,7 @@ class Line {
   Line* parent_ = nullptr;
   std::pmr::vector<Line*> children_;
   std::pmr::vector<Pin> pins_;
-  DeadBucket inherited_;      // pages of an ancestor that neither the head nor a pin shows (V4)
+  DeadBucket inherited_;  // pages of an ancestor that neither the head nor a pin shows (V4)
 
   Line();
 };

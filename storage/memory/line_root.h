@@ -1,4 +1,5 @@
-// The root page of a line: what one version of a line consists of. A line that was never written has a null head.
+// The root page of a line: what one version of a line consists of. A line that was never written
+// has a null head.
 //
 //   kLineRoot   0     16 x { keys Ref | deadlines Ref | u64 count }     640 bytes
 #pragma once

@@ -1,13 +1,16 @@
-// Pages, cells and references: the frozen facts. What stands here is also what a store on disk contains, so numbers are
-// written out and never reused.
+// Pages, cells and references: the frozen facts. What stands here is also what a store on disk
+// contains, so numbers are written out and never reused.
 //
-//   cell   16 bytes, the address unit of the arena. Cell n lies at byte 16 * n. Cell 0 is never handed out.
+//   cell   16 bytes, the address unit of the arena. Cell n lies at byte 16 * n; cell 0 is unused.
 //   run    adjacent cells handed out as one, of one size class (page_arena.h).
-//   page   a run with a birth epoch, reachable through a reference. Between copies a page never moves: it keeps its cell
-//          across processes and restarts, which is why nothing in a page is a pointer.
+//   page   a run with a birth epoch, reachable through a reference.
 //
-// A reference says everything about a page without touching it: must I copy it (birth), was it saved (birth), is it the same in
-// that snapshot (birth and cell), how wide is it (size), what is inside (kind).
+// Between copies a page never moves: it keeps its cell across processes and restarts, which is why
+// nothing in a page is a pointer.
+//
+// A reference says everything about a page without touching it: must I copy it (birth), was it
+// saved (birth), is it the same in that snapshot (birth and cell), how wide is it (size), what is
+// inside (kind).
 //
 //      0        1        2        3        4        5        6        7
 //   +--------+--------+--------+--------+--------+--------+--------+--------+
@@ -16,9 +19,11 @@
 //   |                   birth epoch (48 bits)             |       aux       |
 //   +--------+--------+--------+--------+--------+--------+--------+--------+
 //
-// size is exact (a value of 300 bytes has size 300; its run is the size class above it). The low byte of aux belongs to the kind (a
-// directory: log2 of its slots), the high byte to lists of references (dead_list.h); in pages it is zero. A reference may lie at any byte offset (entries of a leaf are packed), hence `packed`.
-// Padding inside pages is zeroed, so that no stale byte reaches the disk.
+// size is exact (a value of 300 bytes has size 300; its run is the size class above it). The low
+// byte of aux belongs to the kind (a directory: log2 of its slots), the high byte to lists of
+// references (dead_list.h); in pages it is zero. A reference may lie at any byte offset (entries of
+// a leaf are packed), hence `packed`. Padding inside pages is zeroed, so that no stale byte reaches
+// the disk.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +38,8 @@ using Epoch = uint64_t;  // 48 bits used: at 1,000 pins a second 8,900 years
 inline constexpr size_t kCellBytes = 16;
 inline constexpr Cell kCellMax = (Cell{1} << 40) - 1;
 inline constexpr Epoch kEpochMax = (Epoch{1} << 48) - 1;
-inline constexpr size_t kPageBytesMax = 65520;  // the largest size class; fits the 16 bits of a reference
+// The largest size class; fits the 16 bits of a reference.
+inline constexpr size_t kPageBytesMax = 65520;
 
 // Frozen numbers. One row of operations each in page_kinds.cpp.
 enum class PageKind : uint8_t {

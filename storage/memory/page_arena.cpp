@@ -32,8 +32,8 @@ struct PageArena::Slab {
 namespace {
 
 constexpr size_t kHugeBytes = size_t{2} << 20;
-constexpr size_t kGrowSlabs = 4;                             // a piece of growth: 256 KiB, about 0.2 ms
-constexpr size_t kGrowSlabsHuge = kHugeBytes / kSlabBytes;   // in arena-dir: one huge page
+constexpr size_t kGrowSlabs = 4;  // a piece of growth: 256 KiB, about 0.2 ms
+constexpr size_t kGrowSlabsHuge = kHugeBytes / kSlabBytes;  // in arena-dir: one huge page
 
 Error OsError(const char* what) {
   return Error{errno == ENOSPC ? ErrorCode::kNoSpace : ErrorCode::kIo,
@@ -102,11 +102,14 @@ Status PageArena::Map(const ArenaOptions& options) {
 
   // mmap does not align a memfd to 2 MiB, so reserve more and map inside.
   reserved_bytes_ = bytes + kHugeBytes;
-  void* reserved = mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* reserved =
+      mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) return OsError("arena: reserving address space");
   reserved_ = reserved;
-  char* aligned = reinterpret_cast<char*>(AlignUp(reinterpret_cast<uintptr_t>(reserved), kHugeBytes));
-  void* at = mmap(aligned, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0);
+  char* aligned =
+      reinterpret_cast<char*>(AlignUp(reinterpret_cast<uintptr_t>(reserved), kHugeBytes));
+  void* at =
+      mmap(aligned, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, 0);
   if (at == MAP_FAILED) return OsError("arena: mmap");
   base_ = static_cast<char*>(at);
   madvise(base_, bytes, MADV_DONTDUMP);
@@ -116,8 +119,10 @@ Status PageArena::Map(const ArenaOptions& options) {
   side_bytes_ = table_bytes + bytes / kBytesPerClock * sizeof(uint16_t);
   side_fd_ = memfd_create("verso-tables", MFD_CLOEXEC);
   if (side_fd_ < 0) return OsError("memfd_create");
-  if (ftruncate(side_fd_, static_cast<off_t>(side_bytes_)) != 0) return OsError("arena tables: ftruncate");
-  void* side = mmap(nullptr, side_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, side_fd_, 0);
+  if (ftruncate(side_fd_, static_cast<off_t>(side_bytes_)) != 0)
+    return OsError("arena tables: ftruncate");
+  void* side =
+      mmap(nullptr, side_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, side_fd_, 0);
   if (side == MAP_FAILED) return OsError("arena tables: mmap");
   side_base_ = side;
   madvise(side_base_, side_bytes_, MADV_DONTDUMP);
@@ -175,8 +180,9 @@ void PageArena::Free(Cell cell, size_t bytes) {
   }
 }
 
-// Whole slabs are the better place for copies (contiguous, already touched), but holes must not pile up: while copies are expected, slabs that are
-// mostly free come first, and any hole once they exceed an eighth of the pool; otherwise holes always come first.
+// Whole slabs are the better place for copies (contiguous, already touched), but holes must not
+// pile up: while copies are expected, slabs that are mostly free come first, and any hole once they
+// exceed an eighth of the pool; otherwise holes always come first.
 void PageArena::PickSlab(int pool) {
   const int c = pool % kSizeClasses;
   Pool& state = pools_[pool];
@@ -237,11 +243,14 @@ bool PageArena::Tick(bool pinned) {
 bool PageArena::Back(uint64_t first, size_t count) {
   char* at = base_ + first * kSlabBytes;
   const size_t bytes = count * kSlabBytes;
-  // In arena-dir populating comes first: fallocate has no mapping to read the huge page advice from, and would take small pages.
+  // In arena-dir populating comes first: fallocate has no mapping to read the huge page advice
+  // from, and would take small pages.
   if (in_directory_ && madvise(at, bytes, MADV_POPULATE_WRITE) == 0) return true;
   if (in_directory_ && errno != EINVAL) return false;
-  if (fallocate(fd_, 0, static_cast<off_t>(first * kSlabBytes), static_cast<off_t>(bytes)) != 0) return false;
-  madvise(at, bytes, MADV_POPULATE_WRITE);  // maps what is there now; on an old kernel the first touch does
+  if (fallocate(fd_, 0, static_cast<off_t>(first * kSlabBytes), static_cast<off_t>(bytes)) != 0)
+    return false;
+  madvise(at, bytes,
+          MADV_POPULATE_WRITE);  // maps what is there now; on an old kernel the first touch does
   return true;
 }
 
@@ -277,8 +286,8 @@ size_t PageArena::Trim(size_t slabs, bool pinned) {
   size_t trimmed = 0;
   while (trimmed < slabs && ready_slabs_ > keep) {
     const uint32_t index = ready_;
-    if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(index * kSlabBytes),
-                  static_cast<off_t>(kSlabBytes)) != 0) {
+    if (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  static_cast<off_t>(index * kSlabBytes), static_cast<off_t>(kSlabBytes)) != 0) {
       break;
     }
     ListRemove(index);
@@ -294,11 +303,16 @@ size_t PageArena::Trim(size_t slabs, bool pinned) {
 
 uint32_t* PageArena::ListHead(SlabList list, int pool) {
   switch (list) {
-    case kListReady: return &ready_;
-    case kListHoles: return &holes_;
-    case kListMostlyFull: return &pools_[pool].mostly_full;
-    case kListMostlyFree: return &pools_[pool].mostly_free;
-    case kListNone: break;
+    case kListReady:
+      return &ready_;
+    case kListHoles:
+      return &holes_;
+    case kListMostlyFull:
+      return &pools_[pool].mostly_full;
+    case kListMostlyFree:
+      return &pools_[pool].mostly_free;
+    case kListNone:
+      break;
   }
   VERSO_CHECK(false);
 }
@@ -328,7 +342,8 @@ void PageArena::ListRemove(uint64_t index) {
 
 Status PageArena::Restore(const SlabImage& image) {
   const auto bad = [&image](const char* what) {
-    return Error{ErrorCode::kCorruption, "space map, slab " + std::to_string(image.slab) + ": " + what};
+    return Error{ErrorCode::kCorruption,
+                 "space map, slab " + std::to_string(image.slab) + ": " + what};
   };
   if (image.slab == 0 || image.slab >= slabs_max_) return bad("out of range");
   if (image.size_class < 0 || image.size_class >= kSizeClasses) return bad("unknown size class");
@@ -350,7 +365,8 @@ Status PageArena::Restore(const SlabImage& image) {
   slab.free_runs = static_cast<uint16_t>(runs - occupied);
   slab.bump = static_cast<uint16_t>(runs);
   if (occupied < runs) {
-    if (fallocate(fd_, 0, static_cast<off_t>(image.slab * kSlabBytes), kSlabBytes) != 0) return OsError("arena");
+    if (fallocate(fd_, 0, static_cast<off_t>(image.slab * kSlabBytes), kSlabBytes) != 0)
+      return OsError("arena");
     for (uint32_t i = runs; i-- > 0;) {
       if (image.occupied[i / 64] >> (i % 64) & 1) continue;
       StoreLe<uint16_t>(base_ + image.slab * kSlabBytes + i * ClassBytes(c), slab.free_head);
@@ -433,7 +449,8 @@ std::string PageArena::CheckCounters() const {
     ++used;
     size_t on_list = 0;
     for (uint16_t head = slab.free_head; head != 0; ++on_list) {
-      if (head > slab.bump || on_list > slab.bump) return "slab " + std::to_string(index) + ": free list broken";
+      if (head > slab.bump || on_list > slab.bump)
+        return "slab " + std::to_string(index) + ": free list broken";
       head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * ClassBytes(c));
     }
     const size_t free = on_list + ClassRuns(c) - slab.bump;
@@ -447,7 +464,8 @@ std::string PageArena::CheckCounters() const {
   if (bytes != bytes_allocated_) return "allocated bytes miscounted";  // A4
   if (used != used_slabs_ || ready != ready_slabs_) return "slabs miscounted";
   for (int pool = 0; pool < kPools; ++pool) {
-    if (free_runs[pool] != pools_[pool].free_runs) return "free runs of pool " + std::to_string(pool) + " miscounted";
+    if (free_runs[pool] != pools_[pool].free_runs)
+      return "free runs of pool " + std::to_string(pool) + " miscounted";
   }
   return "";
 }

@@ -1,4 +1,5 @@
-// PageArena: one shared, sparse, growing region that holds every page, and the allocator of runs in it.
+// PageArena: one shared, sparse, growing region that holds every page, and the allocator of runs
+// in it.
 //
 //   reserve (PROT_NONE, aligned to 2 MiB by hand)
 //   +--------------------------------------------------------------------------+
@@ -8,20 +9,27 @@
 //
 // Life of a slab, with the function that moves it:
 //
-//   hole --Grow--> backed --Allocate--> used (one size class, bump index, list of free runs) --Free of the last run--> backed
-//     ^               |
-//     +---- Trim -----+     backed = the kernel has given the memory (fallocate) and it has been touched (populated)
+//   hole --Grow--> ready --Allocate--> used --Free of the last run--> ready
+//     ^              |
+//     +---- Trim ----+
 //
-// A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit is SIGBUS.
-// A2 A slab holds runs of one class only and leaves it at once when the last run is freed. Values (kValue) have slabs apart from structures:
-//    leaves come and go as they grow, values stay, and access clocks are touched for slabs of leaves only.
-// A3 Reserve(n) makes sure that n bytes in runs of any classes can be allocated without failing; a write command calls it
-//    before it changes anything. Allocate after a sufficient Reserve cannot fail.
+//   ready  the kernel has given the memory (fallocate) and it has been touched (populated)
+//   used   one pool (size class; values apart), bump index, list of free runs
+//
+// A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit
+//    is SIGBUS.
+// A2 A slab holds runs of one class only and leaves it at once when the last run is freed. Values
+//    (kValue) have slabs apart from structures: leaves come and go as they grow, values stay, and
+//    access clocks are touched for slabs of leaves only.
+// A3 Reserve(n) makes sure that n bytes in runs of any classes can be allocated without failing; a
+//    write command calls it before it changes anything. Allocate after it cannot fail.
 // A4 Counters are exact: bytes_allocated() is the sum of RunBytes over all runs handed out.
-// A5 Everything that grows with the data is in shared mappings: pages in the arena file, slab tables and access clocks in a
-//    second memfd. fork() copies no page table of either. A child may only read.
+// A5 Everything that grows with the data is in shared mappings: pages in the arena file, slab
+//    tables and access clocks in a second memfd. fork() copies no page table of either. A child may
+//    only read.
 //
-// Access clocks (V7): two bytes for each 64 bytes of arena in an unversioned side table: reading a key stamps the clock and changes no page.
+// Access clocks (V7): two bytes for each 64 bytes of arena in an unversioned side table: reading a
+// key stamps the clock and changes no page.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +54,7 @@ struct ArenaOptions {
 struct ArenaStats {
   size_t bytes_allocated = 0;  // in runs handed out (A4)
   size_t bytes_used_slabs = 0;
-  size_t bytes_backed = 0;     // used slabs + ready ones: what the kernel has given
+  size_t bytes_backed = 0;  // used slabs + ready ones: what the kernel has given
   size_t bytes_ready = 0;
   uint64_t slabs_grown = 0;
   uint64_t slabs_trimmed = 0;
@@ -81,17 +89,22 @@ class PageArena {
   void Free(Cell cell, size_t bytes);
   // Fails (false, nothing changed): the kernel gives no more, or bytes_max is reached.
   bool Reserve(size_t bytes) { return ready_slabs_ >= SlabsFor(bytes) || ReserveSlow(bytes); }
-  // Copies are coming (something is pinned): take whole slabs, which are contiguous, rather than holes, until these are an eighth.
+  // Copies are coming (something is pinned): take whole slabs, which are contiguous, rather than
+  // holes, until these are an eighth.
   void set_copying(bool copying) { copying_ = copying; }
-  // Off the request path: keeps the reserve of backed slabs full, one piece of at most 256 KiB a call. True: call again soon.
+  // Off the request path: keeps the reserve of backed slabs full, one piece of at most 256 KiB a
+  // call. True: call again soon.
   bool Tick(bool pinned);
-  // Gives ready slabs beyond the reserve back to the kernel, at most `slabs` of them. Returns how many.
+  // Gives ready slabs beyond the reserve back to the kernel, at most `slabs` of them. Returns how
+  // many.
   size_t Trim(size_t slabs, bool pinned);
 
-  // ---- access clocks: `slot` is the entry's index in the leaf; slots beyond size / 64 share one with another entry of the leaf.
+  // ---- access clocks: `slot` is the entry's index in the leaf; slots beyond size / 64 share one
+  // with another entry of the leaf.
   uint16_t* Clock(const Ref& leaf, size_t slot) {
     const size_t slots = leaf.size() / kBytesPerClock;
-    return clocks_ + leaf.cell() / (kBytesPerClock / kCellBytes) + (slot < slots ? slot : slot % slots);
+    return clocks_ + leaf.cell() / (kBytesPerClock / kCellBytes) +
+           (slot < slots ? slot : slot % slots);
   }
   const uint16_t* Clock(const Ref& leaf, size_t slot) const {
     return const_cast<PageArena*>(this)->Clock(leaf, slot);
@@ -103,18 +116,21 @@ class PageArena {
     if (*clock != value) *clock = value;
   }
 
-  // ---- restart: marks runs as allocated; their bytes are written (by pwrite or through a mapping) before or after, by whoever loads.
-  // A slab with free runs is backed here, a full one by who fills it. Requires: nothing has been allocated yet.
-  // Fails: a slab out of range, twice, or a bad class (bytes from a disk), or no memory.
+  // ---- restart: marks runs as allocated; their bytes are written (by pwrite or through a mapping)
+  // before or after, by whoever loads. A slab with free runs is backed here, a full one by who
+  // fills it. Requires: nothing has been allocated yet. Fails: a slab out of range, twice, or a bad
+  // class (bytes from a disk), or no memory.
   Status Restore(const SlabImage& image);
 
-  // ---- audit: one bit per cell of the address space in use, set at the first cell of each allocated run.
+  // ---- audit: one bit per cell of the address space in use, set at the first cell of each
+  // allocated run.
   std::vector<bool> AllocatedRuns() const;
   std::string CheckCounters() const;  // empty: sound
 
   ArenaStats stats() const;
   size_t bytes_allocated() const { return bytes_allocated_; }
-  // What the kernel backs with huge pages (ShmemPmdMapped of smaps): madvise alone proves nothing. Reads /proc.
+  // What the kernel backs with huge pages (ShmemPmdMapped of smaps): madvise alone proves nothing.
+  // Reads /proc.
   size_t HugeBytes() const;
   // Highest slab ever used + 1: the part of the address space worth walking.
   uint64_t slabs_end() const { return slabs_end_; }
@@ -126,12 +142,15 @@ class PageArena {
  private:
   static constexpr size_t kBytesPerClock = 64;
   static constexpr int kPools = 2 * kSizeClasses;  // a size class of structures, the same of values
-  struct Slab;  // page_arena.cpp
+  struct Slab;                                     // page_arena.cpp
   enum SlabList : uint8_t { kListNone, kListReady, kListHoles, kListMostlyFull, kListMostlyFree };
 
   PageArena() = default;
-  // Every pool may need one more slab than its bytes fill (A3), and runs do not fill a slab exactly.
-  static size_t SlabsFor(size_t bytes) { return bytes / (kSlabBytes - kSlabBytes / 8) + kPools + 1; }
+  // Every pool may need one more slab than its bytes fill (A3), and runs do not fill a slab
+  // exactly.
+  static size_t SlabsFor(size_t bytes) {
+    return bytes / (kSlabBytes - kSlabBytes / 8) + kPools + 1;
+  }
   Status Map(const ArenaOptions& options);
   bool ReserveSlow(size_t bytes);
   bool Grow();
@@ -146,12 +165,12 @@ class PageArena {
     uint32_t current = 0;      // slab that runs are taken from; 0: none
     uint32_t mostly_free = 0;  // list heads: at least half free / less
     uint32_t mostly_full = 0;
-    uint64_t free_runs = 0;    // in current and both lists
+    uint64_t free_runs = 0;  // in current and both lists
     uint64_t used_slabs = 0;
   };
 
   char* base_ = nullptr;
-  void* reserved_ = nullptr;    // constant after Create, as all of this group
+  void* reserved_ = nullptr;  // constant after Create, as all of this group
   size_t reserved_bytes_ = 0;
   int fd_ = -1;
   int side_fd_ = -1;

@@ -1,4 +1,5 @@
-// The closed table of page kinds: saving, dropping, auditing and publishing are written once over it.
+// The closed table of page kinds: saving, dropping, auditing and publishing are written once over
+// it.
 #pragma once
 
 #include <utility>
@@ -17,7 +18,8 @@ inline bool HasChildren(PageKind kind) {
   return kind != PageKind::kValue && kind != PageKind::kTreeLeaf && kind != PageKind::kNone;
 }
 
-// Calls visit(const Ref&) for each non-null child. Requires: CheckPage holds (pages made here always do).
+// Calls visit(const Ref&) for each non-null child. Requires: CheckPage holds (pages made here
+// always do).
 template <typename Visitor>
 void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
   const auto some = [&visit](const Ref& ref) {
@@ -30,17 +32,32 @@ void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
         some(database.deadlines);
       }
       break;
-    case PageKind::kTrieDir: VisitTrieDir(page, self, some); break;
-    case PageKind::kTrieLeaf: VisitTrieLeaf(page, self, some); break;
-    case PageKind::kRope: VisitRope(page, self, some); break;
-    case PageKind::kRopeNode: VisitRopeNode(page, self, some); break;
-    case PageKind::kTreeInner: VisitTreeInner(page, self, some); break;
-    case PageKind::kSuperRoot: VisitSuperRoot(page, self, some); break;
-    case PageKind::kMeta: break;       // its references are interpreted by StoreMeta
-    case PageKind::kDeadChunk: break;  // interpreted by the walkers of chains
+    case PageKind::kTrieDir:
+      VisitTrieDir(page, self, some);
+      break;
+    case PageKind::kTrieLeaf:
+      VisitTrieLeaf(page, self, some);
+      break;
+    case PageKind::kRope:
+      VisitRope(page, self, some);
+      break;
+    case PageKind::kRopeNode:
+      VisitRopeNode(page, self, some);
+      break;
+    case PageKind::kTreeInner:
+      VisitTreeInner(page, self, some);
+      break;
+    case PageKind::kSuperRoot:
+      VisitSuperRoot(page, self, some);
+      break;
+    case PageKind::kMeta:
+      break;  // its references are interpreted by StoreMeta
+    case PageKind::kDeadChunk:
+      break;  // interpreted by the walkers of chains
     case PageKind::kValue:
     case PageKind::kTreeLeaf:
-    case PageKind::kNone: break;
+    case PageKind::kNone:
+      break;
   }
 }
 

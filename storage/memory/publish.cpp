@@ -1,5 +1,6 @@
-// Publication (V6): what was built in a scratch line becomes part of another line: linked where that is allowed, copied where not, and shared
-// subtrees that both have already stay where they are (V10: nothing is reachable twice inside a version).
+// Publication (V6): what was built in a scratch line becomes part of another line: linked where
+// that is allowed, copied where not, and shared subtrees that both have already stay where they are
+// (V10: nothing is reachable twice inside a version).
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
@@ -54,7 +55,8 @@ class Publication {
           last_from = child;
           last_to = Link(child);
         }
-        const_cast<Ref&>(child) = last_to;  // the visitor shows the reference in the page, which is this line's own now
+        const_cast<Ref&>(child) =
+            last_to;  // the visitor shows the reference in the page, which is this line's own now
       });
     }
     if (!linked.SamePage(ref)) scratch_.Drop(ref);

@@ -10,7 +10,8 @@
 
 namespace verso::storage {
 
-Reclaimer::Reclaimer(Store* store) : store_(store), items_(UnforkedMemory()), held_(UnforkedMemory()) {}
+Reclaimer::Reclaimer(Store* store)
+    : store_(store), items_(UnforkedMemory()), held_(UnforkedMemory()) {}
 
 void Reclaimer::AddSubtree(Line* line, const Ref& ref, Epoch died, Epoch above) {
   if (!ref || ref.birth() <= above) return;
@@ -94,14 +95,18 @@ void Reclaimer::StepSubtree(ReclaimItem* item) {
   const Ref ref = item->refs.back();
   item->refs.pop_back();
   if (ref.birth() <= item->above) return;
-  const Epoch fork = item->line != nullptr ? item->line->fork() : item->fork;  // a take-over lowers it
+  const Epoch fork =
+      item->line != nullptr ? item->line->fork() : item->fork;  // a take-over lowers it
   if (ref.birth() <= fork) {
-    // Everything below is at most as old as the page was when the line began: one entry stands for all of it.
-    if (item->line != nullptr) store_->AddInherited(*item->line, ref.WithFlag(kSubtreeFlag), item->died);
+    // Everything below is at most as old as the page was when the line began: one entry stands for
+    // all of it.
+    if (item->line != nullptr)
+      store_->AddInherited(*item->line, ref.WithFlag(kSubtreeFlag), item->died);
     return;
   }
   if (HasChildren(ref.kind())) {
-    VisitRefs(store_->arena().Resolve(ref), ref, [item](const Ref& child) { item->refs.push_back(child); });
+    VisitRefs(store_->arena().Resolve(ref), ref,
+              [item](const Ref& child) { item->refs.push_back(child); });
   }
   if (item->direct) {
     store_->FreePage(ref);
@@ -130,7 +135,8 @@ void Reclaimer::StepChain(ReclaimItem* item) {
       if (entry.birth() <= fork) {
         if (line != nullptr) store_->AddInherited(*line, entry, 0);
       } else if (entry.HasFlag(kSubtreeFlag)) {
-        // An ancestor's subtree that has become this line's own (take-over): its pages are judged one by one.
+        // An ancestor's subtree that has become this line's own (take-over): its pages are judged
+        // one by one.
         ReclaimItem& subtree = items_.emplace_back(UnforkedMemory());
         subtree.direct = true;
         subtree.aside = item->aside;
@@ -147,7 +153,8 @@ void Reclaimer::StepChain(ReclaimItem* item) {
 
 void Reclaimer::LineBeheaded(Line* line, Epoch newest) {
   Each([=](ReclaimItem& item) {
-    if (item.kind == ReclaimItem::Kind::kSubtree && !item.direct && item.line == line && item.died > newest) {
+    if (item.kind == ReclaimItem::Kind::kSubtree && !item.direct && item.line == line &&
+        item.died > newest) {
       item.above = std::max(item.above, newest);
     }
   });

@@ -1,15 +1,17 @@
-// Reclaimer: the one background queue (V9). What became unreachable at once is freed here in slices, page by page.
+// Reclaimer: the one background queue (V9). What became unreachable at once is freed here in
+// slices, page by page.
 //
-// Items:
-//   subtree   a page and everything below it left the head of `line` at epoch `died`. Each page is judged when its turn comes: inherited
-//             (birth <= fork), needed by a pin, or free (V4).
-//   chain     a chain of dead-list entries that no pin needs any more: entries born after the fork are free, the others belong to an
-//             ancestor (V4, V10).
-//   sweep     a chain of entries that only the running save needs: those it has written by now are free, the others wait on.
+//   subtree   a page and everything below it left the head of `line` at epoch `died`. Each page is
+//             judged when its turn comes: inherited (birth <= fork), needed by a pin, or free (V4).
+//   chain     a chain of dead-list entries that no pin needs any more: entries born after the fork
+//             are free, the others belong to an ancestor (V4, V10).
+//   sweep     a chain of entries that only the running save needs: those it has written by now are
+//             free, the others wait on.
 //   discard   a chain whose entries are void (V10): only its chunks are freed.
 //
-// Holds: a save writes the queue as it stood at its pin, so that nothing is lost in the store when a process dies before it has worked it off.
-// The child reads those subtrees, hence they rest until the save has ended; what is queued later goes on.
+// Holds: a save writes the queue as it stood at its pin, so that nothing is lost in the store when
+// a process dies before it has worked it off. The child reads those subtrees, hence they rest until
+// the save has ended; what is queued later goes on.
 #pragma once
 
 #include <memory_resource>
@@ -23,17 +25,23 @@ class Line;
 class Store;
 
 struct ReclaimItem {
-  enum class Kind : uint8_t { kSubtree = 1, kChain = 2, kDiscard = 3, kSweep = 4 };  // stored: frozen
+  enum class Kind : uint8_t {
+    kSubtree = 1,
+    kChain = 2,
+    kDiscard = 3,
+    kSweep = 4
+  };  // stored: frozen
 
   explicit ReclaimItem(std::pmr::memory_resource* memory) : refs(memory) {}
 
   Kind kind = Kind::kSubtree;
-  bool aside = false;     // from a scratch line: no save contains it, whether its line still lives or not (V6)
-  bool direct = false;    // subtree: no pin can need it any more (its line is gone or taken over)
-  Line* line = nullptr;   // null: the line is gone, inherited entries are nobody's business
+  bool aside =
+      false;  // from a scratch line: no save contains it, whether its line still lives or not (V6)
+  bool direct = false;   // subtree: no pin can need it any more (its line is gone or taken over)
+  Line* line = nullptr;  // null: the line is gone, inherited entries are nobody's business
   Epoch died = 0;
-  Epoch above = 0;        // subtree: only pages born after it; older ones are in the tree of a pin (V10)
-  Epoch fork = 0;         // direct, and its line is gone: of the line it came from
+  Epoch above = 0;  // subtree: only pages born after it; older ones are in the tree of a pin (V10)
+  Epoch fork = 0;   // direct, and its line is gone: of the line it came from
   std::pmr::vector<Ref> refs;  // still to do, as a stack
 };
 
@@ -56,7 +64,7 @@ class Reclaimer {
 
   // V10, for items of `line`.
   void LineBeheaded(Line* line, Epoch newest);
-  void PinDropped(Line* line, Epoch below);       // the newest pin of a headless line
+  void PinDropped(Line* line, Epoch below);  // the newest pin of a headless line
   void LineTakenOver(Line* from, Line* to);
   void LineGone(Line* line);
 

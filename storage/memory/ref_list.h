@@ -1,5 +1,6 @@
-// RefList: an append-only list of references in arena runs of its own, outside all versions (the garbage list). A forked child can read the part that
-// stood there at the fork: appending never changes what was written, and hand-over starts a new list.
+// RefList: an append-only list of references in arena runs of its own, outside all versions (the
+// garbage list). A forked child can read the part that stood there at the fork: appending never
+// changes what was written, and hand-over starts a new list.
 #pragma once
 
 #include "storage/memory/page_arena.h"
@@ -8,7 +9,7 @@ namespace verso::storage {
 
 // The readable face: copyable, also in a child.
 struct RefListView {
-  Cell newest = 0;    // chunk: u64 next cell, u64 count, Ref[]
+  Cell newest = 0;  // chunk: u64 next cell, u64 count, Ref[]
   uint64_t count = 0;
 
   template <typename Visit>

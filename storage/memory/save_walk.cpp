@@ -44,7 +44,8 @@ class Collector {
     }
   }
 
-  // The chunks of a chain; with `entries` also the pages it names that were born after `fork` (a queue item: nobody else may show them).
+  // The chunks of a chain; with `entries` also the pages it names that were born after `fork` (a
+  // queue item: nobody else may show them).
   void Chain(const Ref& head, bool entries, Epoch fork) {
     std::vector<Ref> todo{head};
     while (!todo.empty()) {
@@ -109,7 +110,8 @@ void CollectTable(const MetaTable& table, Collector* collect) {
 
 }  // namespace
 
-Status CollectSave(const PageArena& arena, const Ref& super_root, Epoch base, std::vector<Ref>* pages) {
+Status CollectSave(const PageArena& arena, const Ref& super_root, Epoch base,
+                   std::vector<Ref>* pages) {
   VERSO_TRY(const MetaTable table, ReadMeta(arena, super_root));
   Collector collect(arena, base, false, pages);
   collect.Tree(super_root, 0);
@@ -127,8 +129,9 @@ Status VerifyPages(const PageArena& arena, const Ref& super_root) {
   Collector collect(arena, 0, true, &pages);
   CollectTable(table, &collect);
   if (collect.bad()) {
-    return Error{ErrorCode::kCorruption, "page at cell " + std::to_string(collect.bad().cell()) + ", epoch " +
-                                             std::to_string(collect.bad().birth()) + ": not what its reference says"};
+    return Error{ErrorCode::kCorruption, "page at cell " + std::to_string(collect.bad().cell()) +
+                                             ", epoch " + std::to_string(collect.bad().birth()) +
+                                             ": not what its reference says"};
   }
   return {};
 }

@@ -66,12 +66,14 @@ Line* Store::NewLine(Line* parent, Epoch fork, bool scratch) {
 }
 
 Line* Store::FindLine(LineId id) {
-  const auto at = std::find_if(lines_.begin(), lines_.end(), [id](const auto& l) { return l->id() == id; });
+  const auto at =
+      std::find_if(lines_.begin(), lines_.end(), [id](const auto& l) { return l->id() == id; });
   return at != lines_.end() ? at->get() : nullptr;
 }
 
 void Store::DeleteLine(Line* line) {
-  const auto at = std::find_if(lines_.begin(), lines_.end(), [line](const auto& l) { return l.get() == line; });
+  const auto at =
+      std::find_if(lines_.begin(), lines_.end(), [line](const auto& l) { return l.get() == line; });
   VERSO_CHECK(at != lines_.end());
   lines_.erase(at);
 }
@@ -81,7 +83,7 @@ void Store::DeleteLine(Line* line) {
 Epoch Store::Pin(Line& line, uint64_t moment_ms, bool kept) {
   VERSO_CHECK(!line.headless_);
   VERSO_CHECK(!line.scratch_);  // V6: its dead lists would be chunks that no save contains
-  if (written_) {  // V1
+  if (written_) {               // V1
     ++epoch_;
     written_ = false;
   }
@@ -116,7 +118,8 @@ void Store::Unpin(Line& line, Epoch epoch, bool kept) {
   AfterDrop(&line);
 }
 
-// V5: what only this pin needed is free; what earlier pins need as well passes to the pin before it.
+// V5: what only this pin needed is free; what earlier pins need as well passes to the pin before
+// it.
 void Store::UnpinIndex(Line& line, size_t index) {
   const Ref root = line.pins_[index].root;
   DeadBuckets dead = std::move(line.pins_[index].dead);
@@ -197,7 +200,8 @@ Line* Store::Fork(Line& from, Epoch epoch, bool scratch) {
 void Store::DropHead(Line* line) {
   VERSO_CHECK(!line->headless_ && line != main_ && line != meta_);
   if (saving_ && line->FindPin(save_epoch_) != nullptr) {
-    // The save's pin would become the head, and what was released behind the writer is missing in its tree.
+    // The save's pin would become the head, and what was released behind the writer is missing in
+    // its tree.
     save_condemned_.push_back(line);
     return;
   }
@@ -205,7 +209,8 @@ void Store::DropHead(Line* line) {
   const Ref head = line->head_;
   line->headless_ = true;
   line->head_ = kNullRef;
-  if (!line->pins_.empty()) {  // V10: entries of the last interval are in the tree of the pin that is the head now
+  if (!line->pins_.empty()) {  // V10: entries of the last interval are in the tree of the pin that
+                               // is the head now
     Discard(*line, &line->pins_.back().dead);
   } else {
     reclaimer_->AddDiscard(*line, line->inherited_.chunks);
@@ -246,7 +251,8 @@ void Store::TakeOver(Line* line) {
   storage::Pin& pin = line->pins_.front();
   Line* const child = line->children_.front();
   if (pin.holders != 1 || child->fork_ != pin.epoch || child->scratch_) return;
-  // What died here before the pin and is needed by it is in the child's tree or on its lists: the entries are void.
+  // What died here before the pin and is needed by it is in the child's tree or on its lists: the
+  // entries are void.
   Discard(*line, &pin.dead);
   reclaimer_->LineTakenOver(line, child);
   const DeadBucket inherited = child->inherited_;
@@ -254,7 +260,9 @@ void Store::TakeOver(Line* line) {
   child->fork_ = line->fork_;
   child->parent_ = line->parent_;
   child->UpdateFrozen();
-  reclaimer_->AddChain(child, inherited.chunks);  // what was this line's own is free now, the rest goes back on the list
+  reclaimer_->AddChain(
+      child,
+      inherited.chunks);  // what was this line's own is free now, the rest goes back on the list
   Line* const parent = line->parent_;
   if (parent != nullptr) {
     std::erase(parent->children_, line);
@@ -279,7 +287,8 @@ void Store::DropDead(Line& line, const Ref& ref, Epoch died) {
     return;
   }
   storage::Pin& last = *(end - 1);
-  if (saving_ && last.epoch == save_epoch_ && first == end - 1 && last.holders == 1 && WrittenBySave(ref)) {
+  if (saving_ && last.epoch == save_epoch_ && first == end - 1 && last.holders == 1 &&
+      WrittenBySave(ref)) {
     ++pages_released_early_;
     FreePage(ref);
     return;
@@ -290,8 +299,9 @@ void Store::DropDead(Line& line, const Ref& ref, Epoch died) {
 void Store::AddInherited(Line& line, const Ref& ref, Epoch died) {
   // A scratch line never takes over, and a list of its own would be chunks that no save contains.
   if (line.scratch_) return;
-  const auto end = std::lower_bound(line.pins_.begin(), line.pins_.end(), died,
-                                    [](const storage::Pin& pin, Epoch epoch) { return pin.epoch < epoch; });
+  const auto end =
+      std::lower_bound(line.pins_.begin(), line.pins_.end(), died,
+                       [](const storage::Pin& pin, Epoch epoch) { return pin.epoch < epoch; });
   if (end == line.pins_.begin()) {
     AppendEntry(&line.inherited_, ref);
   } else {
@@ -300,8 +310,9 @@ void Store::AddInherited(Line& line, const Ref& ref, Epoch died) {
 }
 
 void Store::AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref) {
-  auto at = std::lower_bound(buckets->begin(), buckets->end(), first,
-                             [](const DeadBucket& bucket, Epoch epoch) { return bucket.first < epoch; });
+  auto at =
+      std::lower_bound(buckets->begin(), buckets->end(), first,
+                       [](const DeadBucket& bucket, Epoch epoch) { return bucket.first < epoch; });
   if (at == buckets->end() || at->first != first) {
     at = buckets->insert(at, DeadBucket{.first = first, .chunks = {}, .pages = 0, .bytes = 0});
   }
@@ -310,8 +321,9 @@ void Store::AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref) {
   AppendEntry(&*at, ref);
 }
 
-// Chunks are pages of the meta line. Writable() may copy one, and so add to the dead list of the meta line itself; that list's newest chunk is
-// younger than every pin, so this ends at once and never touches *bucket.
+// Chunks are pages of the meta line. Writable() may copy one, and so add to the dead list of the
+// meta line itself; that list's newest chunk is younger than every pin, so this ends at once and
+// never touches *bucket.
 void Store::AppendEntry(DeadBucket* bucket, const Ref& entry) {
   size_t bytes = kDeadChunkSmall;
   if (bucket->chunks) {
@@ -334,7 +346,8 @@ void Store::AppendEntry(DeadBucket* bucket, const Ref& entry) {
 }
 
 void Store::FreePage(const Ref& ref) {
-  if (ref.birth() <= maybe_saved_) garbage_->Append(ref);  // V6, DESIGN 6: the next commit deletes it from the store
+  if (ref.birth() <= maybe_saved_)
+    garbage_->Append(ref);  // V6, DESIGN 6: the next commit deletes it from the store
   arena_->Free(ref.cell(), ref.size());
 }
 
@@ -370,7 +383,8 @@ StoreStats Store::stats() const {
     stats.pins += line->pins_.size();
     if (line->pins_.empty()) continue;
     const uint64_t moment = line->pins_.front().moment_ms;
-    if (stats.pin_oldest_moment_ms == 0 || moment < stats.pin_oldest_moment_ms) stats.pin_oldest_moment_ms = moment;
+    if (stats.pin_oldest_moment_ms == 0 || moment < stats.pin_oldest_moment_ms)
+      stats.pin_oldest_moment_ms = moment;
   }
   return stats;
 }

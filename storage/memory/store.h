@@ -1,12 +1,16 @@
-// Store: owns everything in memory: the arena, the epoch counter, all lines, their pins and dead lists, the meta line that describes
-// them, the background queue, and the bookkeeping of saves. One per process; one thread.
+// Store: owns everything in memory: the arena, the epoch counter, all lines, their pins and dead
+// lists, the meta line that describes them, the background queue, and the bookkeeping of saves. One
+// per process; one thread.
 //
-//   arena ── pages
-//   meta line ── super-root ── table of lines, pins, names, dead lists, background queue (made by BeginSave; the unit a save stores)
-//   line 1 (main) ── head, pins ── children …            scratch lines: the same, but no save contains them (V6)
+//   arena        pages
+//   meta line    super-root: the table of lines, pins, names, dead lists and the background queue,
+//                made by BeginSave; the unit a save stores
+//   line main    head, pins, children; scratch lines are the same, but no save contains them (V6)
 //
-// The life of a snapshot:  Pin → readers use Pin::root → Unpin → pages only it needed are free, in slices (V9).
-// The life of a save:      BeginSave (pins every line, O(lines)) → fork → child reads SaveStart → SaveProgress* → EndSave.
+// The life of a snapshot: Pin, readers use Pin::root, Unpin; pages only it needed are freed in
+// slices (V9).
+// The life of a save: BeginSave (pins every line, O(lines)), fork, the child reads SaveStart,
+// SaveProgress now and then, EndSave.
 #pragma once
 
 #include <functional>
@@ -60,8 +64,8 @@ class PinHandle {
 
 // What a forked snapshot writer needs; everything it names is immutable until EndSave.
 struct SaveStart {
-  Epoch epoch = 0;     // the version being saved
-  Epoch base = 0;      // pages born at or before it are in the store already; 0: none
+  Epoch epoch = 0;  // the version being saved
+  Epoch base = 0;   // pages born at or before it are in the store already; 0: none
   Ref super_root;
   RefListView garbage;  // pages to delete from the store in the same commit (birth, cell and size)
   uint64_t bytes_allocated = 0;
@@ -77,14 +81,14 @@ struct RestoreStart {
 };
 
 struct StoreStats {
-  uint64_t pages_copied = 0;       // total, copy on first write
+  uint64_t pages_copied = 0;  // total, copy on first write
   uint64_t bytes_copied = 0;
   uint64_t pages_released_early = 0;  // behind the writer of a save
   uint64_t pins = 0;
   uint64_t pin_oldest_moment_ms = 0;  // 0: none
   uint64_t lines = 0;
-  uint64_t reclaim_backlog = 0;    // items of the background queue
-  uint64_t garbage_pages = 0;      // waiting for the next save
+  uint64_t reclaim_backlog = 0;  // items of the background queue
+  uint64_t garbage_pages = 0;    // waiting for the next save
 };
 
 class Store {
@@ -100,35 +104,45 @@ class Store {
   Line& main() { return *main_; }
   const Line& main() const { return *main_; }
   Epoch epoch() const { return epoch_; }
-  Line* FindLine(LineId id);  // null: no such line. After a restart the names lead to lines by their ids.
+  Line* FindLine(
+      LineId id);  // null: no such line. After a restart the names lead to lines by their ids.
 
   KeyObserver* observer() const { return observer_; }
   void set_observer(KeyObserver* observer) { observer_ = observer; }
 
   // ---- versions. All O(1) whatever the data size.
-  // Names the current version of the line and freezes it. `kept`: survives restarts (a named snapshot, the fork of a branch).
+  // Names the current version of the line and freezes it. `kept`: survives restarts (a named
+  // snapshot, the fork of a branch).
   Epoch Pin(Line& line, uint64_t moment_ms, bool kept = false);
   PinHandle PinForRead(Line& line, uint64_t moment_ms);
   void Unpin(Line& line, Epoch epoch, bool kept = false);
-  // A line that continues from a pinned version. Requires: the pin is live; the new line holds it from now on.
+  // A line that continues from a pinned version. Requires: the pin is live; the new line holds it
+  // from now on.
   Line* Fork(Line& from, Epoch epoch, bool scratch);
-  // The line has no head any more; it lives on without one as long as pins hold it (V10). The pointer may be dead afterwards.
+  // The line has no head any more; it lives on without one as long as pins hold it (V10). The
+  // pointer may be dead afterwards.
   void DropHead(Line* line);
-  void ExchangeMain(Line* line);  // PROMOTE: main() is now `line`; returns nothing, the old main line is still alive
-  // Publication (V6): makes the subtree that `from` (a scratch line's slot) names the content of *to (a slot in a writable page of `line`):
-  // pages with birth > both frozen are linked, the others copied; the old content of *to is retired. Afterwards *from is null.
+  void ExchangeMain(Line* line);  // PROMOTE: main() is now `line`; returns nothing, the old main
+                                  // line is still alive
+  // Publication (V6): makes the subtree that `from` (a scratch line's slot) names the content of
+  // *to (a slot in a writable page of `line`): pages with birth > both frozen are linked, the
+  // others copied; the old content of *to is retired. Afterwards *from is null.
   void Publish(Line& scratch, Ref* from, Line& line, Ref* to);
 
-  // ---- memory. Before a write command runs: room for `payload` bytes in `keys` keys, worst case. False: nothing was changed, answer -OOM.
+  // ---- memory. Before a write command runs: room for `payload` bytes in `keys` keys, worst case.
+  // False: nothing was changed, answer -OOM.
   bool ReserveForWrite(size_t payload_bytes, size_t keys) {
-    return arena_->Reserve(payload_bytes + payload_bytes / 4 + kBytesPerWrite + keys * kBytesPerKeyWrite);
+    return arena_->Reserve(payload_bytes + payload_bytes / 4 + kBytesPerWrite +
+                           keys * kBytesPerKeyWrite);
   }
-  // Once a command: line root, root directory copied and doubled, first chunks. For each key: directories below the root, leaves split, deadline
-  // index path, dead-list entries. Reserve adds a slab for every size class on top.
+  // Once a command: line root, root directory copied and doubled, first chunks. For each key:
+  // directories below the root, leaves split, deadline index path, dead-list entries. Reserve adds
+  // a slab for every size class on top.
   static constexpr size_t kBytesPerWrite = 64 * 1024;
   static constexpr size_t kBytesPerKeyWrite = 10 * 1024;
 
-  // ---- background (V9): reclaims and prepares memory for at most about `budget_us`. True: there is more to do.
+  // ---- background (V9): reclaims and prepares memory for at most about `budget_us`. True: there
+  // is more to do.
   bool Background(uint64_t budget_us);
   void DrainBackground();  // to the end (tests, shutdown)
 
@@ -145,7 +159,8 @@ class Store {
   Status FinishRestore(const RestoreStart& start);
 
   StoreStats stats() const;
-  // reachable + dead + waiting + free == allocated, and every structure is sound. Empty: clean. Walks everything.
+  // reachable + dead + waiting + free == allocated, and every structure is sound. Empty: clean.
+  // Walks everything.
   std::string Audit();
 
  private:
@@ -156,7 +171,8 @@ class Store {
 
   Store() = default;
   Line* NewLine(Line* parent, Epoch fork, bool scratch);
-  void AfterDrop(Line* line);  // nothing may hold the line any more, or its only child may take over (V10)
+  void AfterDrop(
+      Line* line);  // nothing may hold the line any more, or its only child may take over (V10)
   void DeleteLine(Line* line);
   void TakeOver(Line* line);
   void UnpinIndex(Line& line, size_t index);
@@ -169,7 +185,8 @@ class Store {
   void AddInherited(Line& line, const Ref& ref, Epoch died);
   void AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref);
   void AppendEntry(DeadBucket* bucket, const Ref& entry);
-  void FreePage(const Ref& ref);  // for good: to the arena, and to the garbage list if a save may contain it
+  void FreePage(
+      const Ref& ref);  // for good: to the arena, and to the garbage list if a save may contain it
   bool WrittenBySave(const Ref& ref) const;
   void SweepSaveLists();
 
@@ -183,7 +200,7 @@ class Store {
   std::vector<std::unique_ptr<Line>> lines_;
   LineId next_line_id_ = 1;
   Line* main_ = nullptr;
-  Line* meta_ = nullptr;          // id 0: owns the super-root, the meta pages and the chunks of dead lists
+  Line* meta_ = nullptr;  // id 0: owns the super-root, the meta pages and the chunks of dead lists
   std::unique_ptr<Reclaimer> reclaimer_;
 
   // Saves.
@@ -193,10 +210,11 @@ class Store {
   Epoch save_epoch_ = 0;
   Epoch maybe_before_ = 0;
   Ref watermark_;
-  Ref swept_;              // the watermark and the time at the last sweep of the save's own lists
+  Ref swept_;  // the watermark and the time at the last sweep of the save's own lists
   uint64_t swept_ms_ = 0;
   std::vector<Line*> save_condemned_;  // their heads go when it ends
-  std::vector<std::pair<Line*, Epoch>> save_pins_;  // held by the running save: every pin it describes
+  std::vector<std::pair<Line*, Epoch>>
+      save_pins_;                           // held by the running save: every pin it describes
   std::unique_ptr<RefList> garbage_;        // freed since the pin of the running (or last) save
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save
 

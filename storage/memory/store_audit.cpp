@@ -1,4 +1,5 @@
-// Store::Audit: reachable + dead + waiting + free == allocated, exactly once each (V10), and every structure is sound.
+// Store::Audit: reachable + dead + waiting + free == allocated, exactly once each (V10), and every
+// structure is sound.
 #include <algorithm>
 #include <string>
 #include <unordered_set>
@@ -55,8 +56,10 @@ class StoreAudit {
     if (!root || root.birth() <= above || !error_.empty()) return;
     if (!See(where, root, again_allowed)) return;
     const char* page = store_.arena().Resolve(root);
-    if (!CheckPage(page, root)) return Fail(where + ": " + Name(root) + " is not what its reference says");
-    if (root.birth() > store_.epoch()) return Fail(where + ": " + Name(root) + " is from the future");
+    if (!CheckPage(page, root))
+      return Fail(where + ": " + Name(root) + " is not what its reference says");
+    if (root.birth() > store_.epoch())
+      return Fail(where + ": " + Name(root) + " is from the future");
     if (!HasChildren(root.kind())) return;
     VisitRefs(page, root, [&](const Ref& child) { Tree(where, child, above, again_allowed); });
   }
@@ -80,7 +83,8 @@ class StoreAudit {
       const DatabaseRoot& database = root->databases[db];
       const std::string where = name + " database " + std::to_string(db);
       const PageKind kind = database.keys.kind();
-      if (kind == PageKind::kValue || kind == PageKind::kRope || kind == PageKind::kRopeNode) continue;  // a test's stand-in
+      if (kind == PageKind::kValue || kind == PageKind::kRope || kind == PageKind::kRopeNode)
+        continue;  // a test's stand-in
       const TrieReader keys(store_.arena(), database.keys);
       std::string error = keys.Validate(store_.secret());
       if (!error.empty()) return Fail(where + ": " + error);
@@ -97,7 +101,8 @@ class StoreAudit {
         }
       });
       if (entries != database.count) return Fail(where + ": count is wrong");
-      if (with_deadline != TreeCount(store_.arena(), database.deadlines)) return Fail(where + ": deadlines do not match");
+      if (with_deadline != TreeCount(store_.arena(), database.deadlines))
+        return Fail(where + ": deadlines do not match");
     }
   }
 
@@ -128,11 +133,13 @@ class StoreAudit {
     WalkChain(
         head, [&](const Ref& chunk) { See(where + " chunk", chunk, false); },
         [&](const Ref& entry) {
-          if (shown && !seen_[entry.cell()]) Fail(where + ": " + Name(entry) + " is held by a pin that does not show it");
+          if (shown && !seen_[entry.cell()])
+            Fail(where + ": " + Name(entry) + " is held by a pin that does not show it");
         });
   }
 
-  // Behind the writer pages go, so the tree of such a pin cannot be walked: what it still holds is on its lists or shown elsewhere.
+  // Behind the writer pages go, so the tree of such a pin cannot be walked: what it still holds is
+  // on its lists or shown elsewhere.
   bool HeldBySaveAlone(const storage::Pin& pin) const {
     return store_.saving_ && pin.epoch == store_.save_epoch_ && pin.holders == 1;
   }
@@ -186,14 +193,16 @@ class StoreAudit {
   }
 
   void Chunks(const RefListView& list) {
-    for (Cell cell = list.newest; cell != 0; cell = LoadLe<uint64_t>(store_.arena().base() + cell * kCellBytes)) {
+    for (Cell cell = list.newest; cell != 0;
+         cell = LoadLe<uint64_t>(store_.arena().base() + cell * kCellBytes)) {
       See("garbage list", Ref::Make(cell, PageKind::kNone, RefList::kChunkBytes, 0), false);
     }
   }
 
   void Leaks() {
     for (size_t cell = 0; cell < allocated_.size(); ++cell) {
-      if (allocated_[cell] && !seen_[cell]) return Fail("page " + std::to_string(cell) + " is allocated and nobody has it");
+      if (allocated_[cell] && !seen_[cell])
+        return Fail("page " + std::to_string(cell) + " is allocated and nobody has it");
     }
     if (bytes_ != store_.arena().bytes_allocated()) Fail("bytes allocated do not add up");
   }

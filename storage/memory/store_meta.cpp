@@ -189,7 +189,8 @@ Ref WriteMeta(Line& meta, const MetaTable& table) {
   const std::string bytes = EncodeMeta(table);
   const size_t pages = (bytes.size() + kMetaPageBytes - 1) / kMetaPageBytes;
   const size_t root_bytes = kSuperRootHeader + pages * sizeof(Ref);
-  VERSO_CHECK(root_bytes <= kPageBytesMax);  // 128 MB of table: limits on names and pins keep it far below
+  VERSO_CHECK(root_bytes <=
+              kPageBytesMax);  // 128 MB of table: limits on names and pins keep it far below
   const Ref root = meta.NewPage(PageKind::kSuperRoot, root_bytes);
   char* page = meta.arena().ResolveMutable(root);
   std::memset(page, 0, root_bytes);
@@ -206,9 +207,11 @@ Ref WriteMeta(Line& meta, const MetaTable& table) {
 }
 
 bool CheckSuperRoot(const char* page, const Ref& self) {
-  if (self.size() < kSuperRootHeader || (self.size() - kSuperRootHeader) % sizeof(Ref) != 0) return false;
+  if (self.size() < kSuperRootHeader || (self.size() - kSuperRootHeader) % sizeof(Ref) != 0)
+    return false;
   bool sane = true;
-  VisitSuperRoot(page, self, [&sane](const Ref& ref) { sane = sane && ref.kind() == PageKind::kMeta; });
+  VisitSuperRoot(page, self,
+                 [&sane](const Ref& ref) { sane = sane && ref.kind() == PageKind::kMeta; });
   return sane;
 }
 
@@ -219,7 +222,8 @@ Result<MetaTable> ReadMeta(const PageArena& arena, const Ref& super_root) {
   const char* page = arena.Resolve(super_root);
   const uint32_t format = LoadLe<uint32_t>(page);
   if (format > kMetaFormat) {
-    return Error{ErrorCode::kIncompatible, "super-root: format " + std::to_string(format) + ", this program knows up to " +
+    return Error{ErrorCode::kIncompatible, "super-root: format " + std::to_string(format) +
+                                               ", this program knows up to " +
                                                std::to_string(kMetaFormat)};
   }
   if (!CheckSuperRoot(page, super_root)) return Damaged("references broken");

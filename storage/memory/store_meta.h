@@ -1,5 +1,6 @@
-// The super-root and what it describes: the table of lines, pins, names, dead lists and the background queue, as pages, so that a save is one
-// reference. Made anew by every BeginSave (its size follows the number of lines, pins and buckets, not the data).
+// The super-root and what it describes: the table of lines, pins, names, dead lists and the
+// background queue, as pages, so that a save is one reference. Made anew by every BeginSave (its
+// size follows the number of lines, pins and buckets, not the data).
 //
 //   kSuperRoot   0      u32 format, u32 zero
 //                8      u64 bytes of the table
@@ -7,13 +8,17 @@
 //                208    Ref of kMeta pages, in order
 //   kMeta        a piece of the table
 //
-// The table, all little-endian:
+// The table, all little-endian ("n x" is a u32 count, then so many of what follows):
+//
 //   u64 base (newest save before this one), u32 next line id, u32 main line id
-//   u32 lines     of each: u32 id, u32 parent (0 none), u32 flags (1 headless), u32 zero, u64 fork, Ref head, bucket inherited,
-//                 u32 pins of each: u64 epoch, Ref root, u64 moment ms, u32 kept, u32 buckets of each: bucket
-//                 bucket = u64 first, Ref chunks, u64 pages, u64 bytes
-//   u32 items     of the background queue: u32 kind, u32 direct, u32 line (0 none), u64 died, u64 above, u64 fork, u32 refs of each: Ref
-//   u32 names     of each: u32 kind (1 branch, 2 snapshot), u32 line, u64 epoch, u64 created ms, u64 deadline ms, u32 length, bytes
+//   n x line     u32 id, u32 parent (0 none), u32 flags (1 headless), u32 zero, u64 fork,
+//                Ref head, bucket inherited, n x pin
+//       pin      u64 epoch, Ref root, u64 moment ms, u32 kept, n x bucket
+//       bucket   u64 first, Ref chunks, u64 pages, u64 bytes
+//   n x item     of the background queue: u32 kind, u32 direct, u32 line (0 none), u64 died,
+//                u64 above, u64 fork, n x Ref
+//   n x name     u32 kind (1 branch, 2 snapshot), u32 line, u64 epoch, u64 created ms,
+//                u64 deadline ms, n x byte
 #pragma once
 
 #include <string>
@@ -79,7 +84,8 @@ struct MetaTable {
 };
 
 std::string EncodeMeta(const MetaTable& table);
-// Bytes may come from a disk: everything is checked. Fails: kCorruption, kIncompatible (a newer format).
+// Bytes may come from a disk: everything is checked. Fails: kCorruption, kIncompatible (a newer
+// format).
 Result<MetaTable> ReadMeta(const PageArena& arena, const Ref& super_root);
 
 bool CheckSuperRoot(const char* page, const Ref& self);

@@ -59,7 +59,8 @@ SaveStart Store::BeginSave() {
   VERSO_CHECK(!saving_);
   reclaimer_->Hold();
   if (meta_->head_) {
-    VisitRefs(arena_->Resolve(meta_->head_), meta_->head_, [this](const Ref& page) { meta_->Drop(page); });
+    VisitRefs(arena_->Resolve(meta_->head_), meta_->head_,
+              [this](const Ref& page) { meta_->Drop(page); });
     meta_->Drop(meta_->head_);
   }
   meta_->head_ = WriteMeta(*meta_, StoreMeta::Describe(*this));
@@ -104,8 +105,9 @@ void Store::SaveProgress(const Ref& watermark) {
   if (PageOrder{}(watermark_, watermark)) watermark_ = watermark;
 }
 
-// The save's own lists: pages that only the save needs, and that it had not yet written when they died. Looked through again when the writer has
-// come further; each look costs the length of the list, so only lists worth it, and only after a quarter of a second.
+// The save's own lists: pages that only the save needs, and that it had not yet written when they
+// died. Looked through again when the writer has come further; each look costs the length of the
+// list, so only lists worth it, and only after a quarter of a second.
 void Store::SweepSaveLists() {
   const uint64_t now = clock_->NowMs();
   if (watermark_.SamePage(swept_) || now - swept_ms_ < 250) return;
@@ -143,11 +145,14 @@ void Store::EndSave(SaveOutcome outcome) {
 // ---- restart
 
 Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
-  const auto damaged = [](const std::string& what) { return Error{ErrorCode::kCorruption, "super-root: " + what}; };
+  const auto damaged = [](const std::string& what) {
+    return Error{ErrorCode::kCorruption, "super-root: " + what};
+  };
   std::map<LineId, Line*> by_id;
   // Parents come before their children in no particular order: make all, then tie them.
   for (const MetaLine& in : table.lines) {
-    if (in.id == 0 || in.id >= table.next_line_id || by_id.count(in.id) != 0) return damaged("line ids");
+    if (in.id == 0 || in.id >= table.next_line_id || by_id.count(in.id) != 0)
+      return damaged("line ids");
     Line* line = in.id == table.main_line ? store->main_ : store->NewLine(nullptr, in.fork, false);
     line->id_ = in.id;
     line->fork_ = in.fork;
@@ -155,7 +160,8 @@ Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
     line->head_ = in.head;
     line->inherited_ = in.inherited;
     for (const MetaPin& saved : in.pins) {
-      if (!line->pins_.empty() && line->pins_.back().epoch >= saved.epoch) return damaged("pins out of order");
+      if (!line->pins_.empty() && line->pins_.back().epoch >= saved.epoch)
+        return damaged("pins out of order");
       Pin& pin = line->pins_.emplace_back();
       pin.epoch = saved.epoch;
       pin.root = saved.root;

@@ -1,4 +1,5 @@
-// What a key holds, as a reader sees it. Numbers are frozen: they stand in every leaf entry on disk.
+// What a key holds, as a reader sees it. Numbers are frozen: they stand in every leaf entry on
+// disk.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +28,11 @@ inline constexpr uint64_t kNoDeadline = ~uint64_t{0};
 // A value found in a view. Views into pages: valid until the next write to that line.
 struct ValueView {
   ValueType type = ValueType::kString;
-  uint8_t hint = 0;            // encoding hint of the type (string: kStringRaw)
+  uint8_t hint = 0;  // encoding hint of the type (string: kStringRaw)
   uint64_t deadline_ms = kNoDeadline;
-  bool external = false;       // true: `ref` is the value's root page; false: the bytes stand in the leaf
-  ByteView bytes;              // inline bytes
+  bool external =
+      false;       // true: `ref` is the value's root page; false: the bytes stand in the leaf
+  ByteView bytes;  // inline bytes
   Ref ref;
 };
 

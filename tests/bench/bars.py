@@ -79,7 +79,7 @@ class LoadedSave:
 
     def __init__(self, bench, server, mode, samples_memory=False, **load):
         timeline = os.path.join(bench.work, "timeline")
-        if mode == "rate":
+        if mode == "rate" or bench.options.first:
             server.put_first()
         process = server.start_load(mode, interval=10, timeline=timeline, **load)
         time.sleep(LEAD_SECONDS)
@@ -173,7 +173,7 @@ def row_stall(bench):
     seen = {}
     for name, server in bench.each():
         keys = server.fill_gigabytes(gigabytes, 256)
-        seen[name] = LoadedSave(bench, server, "sat", op="set", window=32, keys=keys, value=256)
+        seen[name] = LoadedSave(bench, server, "sat", op="set", window=32, keys=keys, value=256, fifo=1)
     ours, theirs = seen["verso"], seen["redis"]
     for span, what, bar in (("save", "SETs per second, during / before the save", 0.9),
                             ("half", "the same, its first half second", 0.7)):
@@ -349,6 +349,8 @@ def main():
                         help="sizes of the data set for fork, private, stall, save-memory (0.5)")
     parser.add_argument("--scale", default=1.0, type=float, help="of the key counts of the other rows (1.0)")
     parser.add_argument("--rounds", default=3, type=int, help="of the cpu row, of which the median counts (3)")
+    parser.add_argument("--first", action="store_true",
+                        help="put the server before all others on its CPU in the row stall too (root)")
     parser.add_argument("--nice", default=0, type=int, help="of servers and generators; -10 on a busy machine (0)")
     options = parser.parse_args()
     ms.niceness = options.nice

@@ -58,6 +58,25 @@ class Bits(resp.ServerCase):
                 self.assertEqual(self.redis.command("BITCOUNT", "k", a, b, "BIT"), expected)
                 self.assertEqual(self.redis.command("GETBIT", "k", a), int(bits[a]))
 
+    def test_bitpos(self):
+        redis = self.redis
+        redis.command("SET", "k", b"\xff\xf0\x00")
+        for arguments, expected in (((0,), 12), ((1,), 0), ((1, 2), -1), ((0, 0, 0), -1),
+                                    ((0, 2), 16), ((0, 1, -1), 12), ((1, 7, 15, "BIT"), 7),
+                                    ((0, 0, 11, "BIT"), -1), ((0, 5, 6), -1)):
+            self.assertEqual(redis.command("BITPOS", "k", *arguments), expected, arguments)
+        redis.command("SET", "ones", b"\xff" * 3)
+        self.assertEqual(redis.command("BITPOS", "ones", 0), 24)
+        self.assertEqual(redis.command("BITPOS", "ones", 0, 1), 24)
+        self.assertEqual(redis.command("BITPOS", "ones", 0, 1, -1), -1)
+        self.assertEqual(redis.command("BITPOS", "none", 0), 0)
+        self.assertEqual(redis.command("BITPOS", "none", 1), -1)
+        self.fails("ERR The bit argument must be 1 or 0.", "BITPOS", "k", 2)
+        self.fails("ERR syntax error", "BITPOS", "k", 0, 0, 1, "bits")
+        redis.command("SETBIT", "far", 200000003, 1)
+        self.assertEqual(redis.command("BITPOS", "far", 1), 200000003)
+        self.assertEqual(redis.command("BITPOS", "far", 0, 200000001, -1, "BIT"), 200000001)
+
     def test_the_last_bit_of_the_longest_string(self):
         redis = self.redis
         self.assertEqual(redis.command("SETBIT", "k", 4294967295, 1), 0)

@@ -260,15 +260,16 @@ inline std::string CompareSlot(const PageArena& arena, const Ref& root, const Ve
   if (content == nullptr) return ref ? "a slot that was emptied" : "";
   if (ref.kind() != content->kind) return "another kind in a slot";
   switch (content->kind) {
-    case PageKind::kValue: return CompareLeaf(arena, ref, content->value);
+    case PageKind::kValue:
+      return CompareLeaf(arena, ref, content->value);
     case PageKind::kRope:
       return RopeEquals(arena, ref, content->text) ? "" : "other bytes in a rope";
-    default: return CompareGrid(arena, ref, *content);
+    default:
+      return CompareGrid(arena, ref, *content);
   }
 }
 
-inline std::string CompareVersion(const PageArena& arena, const Ref& root,
-                                  const Version& version) {
+inline std::string CompareVersion(const PageArena& arena, const Ref& root, const Version& version) {
   for (size_t slot = 0; slot < kSlots; ++slot) {
     std::string error = CompareSlot(arena, root, version, slot);
     if (!error.empty()) return error;

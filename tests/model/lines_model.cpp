@@ -4,17 +4,17 @@
 // copies of every version that may be read. A slot of a version is one `keys` reference of the
 // line's root page: a value, a tree of three levels made by hand, or a rope. The "child" of a save
 // reads its pages late and in batches while the lines go on being written, as a forked one does
-// through shared memory; what it reads must be what stood there at the pin. The store of a save is a
-// map; a restart builds a fresh Store from that map alone.
+// through shared memory; what it reads must be what stood there at the pin. The store of a save is
+// a map; a restart builds a fresh Store from that map alone.
 //
 // verso_model_lines_model [seeds] [steps] [first seed] [audit every step from here on]
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
-#include <unistd.h>
 #include <utility>
 
 #include "storage/base/clock.h"
@@ -313,7 +313,8 @@ class World {
       return;
     }
     if (save.done < save.pages.size()) {
-      const size_t end = std::min(save.pages.size(), save.done + 1 + random_.Below(save.pages.size()));
+      const size_t end =
+          std::min(save.pages.size(), save.done + 1 + random_.Below(save.pages.size()));
       for (; save.done < end; ++save.done) {
         const Ref& ref = save.pages[save.done];
         if (Sum(ref) != save.all[KeyOf(ref)]) Fail("a page changed before the child had read it");
@@ -438,8 +439,7 @@ class World {
   void CheckSome() {
     const uint64_t copied = store_->stats().pages_copied;
     const auto check = [this](const char* where, const Ref& root, const Version& content) {
-      const std::string error =
-          CompareSlot(store_->arena(), root, content, random_.Below(kSlots));
+      const std::string error = CompareSlot(store_->arena(), root, content, random_.Below(kSlots));
       if (!error.empty()) Fail(std::string(where) + ": " + error);
     };
     const Branch& branch = AnyBranch();

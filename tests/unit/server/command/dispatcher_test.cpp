@@ -1,9 +1,9 @@
 // The gates, in their order, with sessions that no socket stands behind.
 #include <catch2/catch.hpp>
 
+#include "command_fixture.h"
 #include "server/command/command_table.h"
 #include "server/command/error_reply.h"
-#include "command_fixture.h"
 
 namespace verso::server {
 namespace {

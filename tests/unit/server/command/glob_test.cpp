@@ -47,6 +47,8 @@ TEST_CASE("glob: classes", "[glob]") {
   CHECK_FALSE(GlobMatch("[]", "a"));
   CHECK_FALSE(GlobMatch("[]", "]"));
   CHECK(GlobMatch("[^]", "a"));
+  CHECK(GlobMatch("[a-\xff]", "*"));  // from -1 up to 'a'
+  CHECK_FALSE(GlobMatch("[a-\xff]", "b"));
 }
 
 TEST_CASE("glob: a class that is not closed ends with the pattern", "[glob]") {

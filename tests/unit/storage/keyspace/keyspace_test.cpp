@@ -1,6 +1,7 @@
-// Goal: the key space does what a plain map does, in every version that is pinned, whatever happens to the head.
-// Method: random operations on several databases against std::map copies, pins taken and dropped in between; after each batch every pinned version
-// and the head are compared in full, and the store is audited.
+// Goal: the key space does what a plain map does, in every version that is pinned, whatever happens
+// to the head. Method: random operations on several databases against std::map copies, pins taken
+// and dropped in between; after each batch every pinned version and the head are compared in full,
+// and the store is audited.
 #include <catch2/catch.hpp>
 #include <deque>
 #include <map>
@@ -46,7 +47,8 @@ class Fixture {
   }
 
   std::string RandomValue() {
-    static constexpr size_t kSizes[] = {0, 1, 8, 16, 64, 127, 128, 129, 200, 1000, 1024, 4096, 8191, 8192, 8193, 20000};
+    static constexpr size_t kSizes[] = {0,   1,    8,    16,   64,   127,  128,  129,
+                                        200, 1000, 1024, 4096, 8191, 8192, 8193, 20000};
     const size_t size = Random(4) == 0 ? kSizes[Random(16)] : Random(40);
     std::string value(size, '\0');
     for (char& c : value) c = static_cast<char>(random_());
@@ -63,7 +65,11 @@ class Fixture {
     if (at != content_.end() && !live) content_.erase(at);
     REQUIRE(store_->ReserveForWrite(1 << 20, 4));
     switch (Random(14)) {
-      case 0: case 1: case 2: case 3: case 4: {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4: {
         SetOptions options;
         if (Random(4) == 0) options.deadline_ms = clock_.NowMs() + 1 + Random(2000);
         if (Random(6) == 0) options.keep_deadline = true;
@@ -73,7 +79,8 @@ class Fixture {
         content_[{db, name}] = Plain{value, options.keep_deadline ? kept : options.deadline_ms};
         break;
       }
-      case 5: case 6: {
+      case 5:
+      case 6: {
         REQUIRE(view.Erase(key, kEvent) == live);
         content_.erase({db, name});
         break;
@@ -154,13 +161,12 @@ class Fixture {
       }
     }
     if (Random(60) == 0) Pin();
-    if (pins_.size() > Random(12)) pins_.erase(pins_.begin() + static_cast<ptrdiff_t>(Random(pins_.size())));
+    if (pins_.size() > Random(12))
+      pins_.erase(pins_.begin() + static_cast<ptrdiff_t>(Random(pins_.size())));
     if (Random(20) == 0) store_->Background(50);
   }
 
-  void Pin() {
-    pins_.push_back({store_->PinForRead(store_->main(), clock_.NowMs()), content_});
-  }
+  void Pin() { pins_.push_back({store_->PinForRead(store_->main(), clock_.NowMs()), content_}); }
 
   static void Compare(const ReadView& view, const Content& content) {
     for (int db = 0; db < 3; ++db) {
@@ -187,7 +193,8 @@ class Fixture {
   void CompareAll() {
     Compare(ReadView(*store_, store_->main(), 0, clock_.NowMs()), content_);
     const uint64_t copied = store_->stats().pages_copied;
-    for (const auto& [pin, content] : pins_) Compare(ReadView(*store_, pin.root(), 0, pin.moment_ms()), content);
+    for (const auto& [pin, content] : pins_)
+      Compare(ReadView(*store_, pin.root(), 0, pin.moment_ms()), content);
     REQUIRE(store_->stats().pages_copied == copied);  // V7
     REQUIRE(store_->Audit() == "");
   }

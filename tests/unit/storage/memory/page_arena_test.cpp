@@ -106,7 +106,8 @@ TEST_CASE("memory given back is no longer backed and can be had again") {
   CHECK(arena->stats().bytes_backed == backed - trimmed * kSlabBytes);
   struct stat after {};
   REQUIRE(fstat(arena->fd(), &after) == 0);
-  CHECK(after.st_blocks * 512 <= before.st_blocks * 512 - static_cast<int64_t>(trimmed * kSlabBytes));
+  CHECK(after.st_blocks * 512 <=
+        before.st_blocks * 512 - static_cast<int64_t>(trimmed * kSlabBytes));
   REQUIRE(arena->Reserve(32 << 20));
   std::memset(At(arena.get(), arena->Allocate(kPageBytesMax)), 1, kPageBytesMax);
   CHECK(arena->CheckCounters() == "");

@@ -1,4 +1,5 @@
-// Goal: a list of references gives back what was appended, in whatever pieces, and frees its chunks.
+// Goal: a list of references gives back what was appended, in whatever pieces, and frees its
+// chunks.
 #include "storage/memory/ref_list.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// Goal: what pins, lines and saves cost and give back (V1, V4, V5, V7, V10), case by case; any order
-// of them is the business of the model in tests/model.
-// Method: versions with known pages; memory is counted before and after.
+// Goal: what pins, lines and saves cost and give back (V1, V4, V5, V7, V10), case by case; any
+// order of them is the business of the model in tests/model. Method: versions with known pages;
+// memory is counted before and after.
 #include "storage/memory/store.h"
 
 #include <algorithm>
@@ -132,7 +132,8 @@ TEST_CASE("dropping one of many pins costs what it frees") {
   // One root and one value died with it: one chain of entries waits, no scan is queued.
   CHECK(f.store().stats().reclaim_backlog == 1);
   f.Settle();
-  CHECK(before - f.Allocated() == RunBytes(sizeof(LineRoot)) + RunBytes(100) + RunBytes(kDeadChunkSmall));
+  CHECK(before - f.Allocated() ==
+        RunBytes(sizeof(LineRoot)) + RunBytes(100) + RunBytes(kDeadChunkSmall));
 }
 
 TEST_CASE("branches of branches, 100 deep, hand everything down") {
