@@ -533,7 +533,7 @@ int main(int count, char** arguments) {
   const auto number = [&](int index, uint64_t otherwise) {
     return count > index ? std::strtoull(arguments[index], nullptr, 10) : otherwise;
   };
-  const uint64_t seeds = number(1, 250);
+  const uint64_t seeds = number(1, 150);
   const uint64_t steps = number(2, 4000);
   const uint64_t first = number(3, 1);
   g_audit = number(4, g_audit);
