@@ -131,13 +131,13 @@ ParseLimits Connection::Limits() const {
 void Connection::ProcessInput() {
   if (running_) return;
   running_ = true;
-  const uint64_t written_before = out_.written();
+  turn_mark_ = out_.written();
   while (!closed() && !closing_ && rest_ == nullptr && begin_ < end_ && end_ - begin_ >= wanted_) {
     if (out_.bytes_pending() > server_->OutputAllowance()) {
       reading_paused_ = true;
       break;
     }
-    if (out_.written() - written_before > kOutputPerTurn) {
+    if (out_.written() - turn_mark_ > kOutputPerTurn) {
       server_->WantRun(this);  // others first
       break;
     }
@@ -218,11 +218,12 @@ bool Connection::RunBatch(size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const bool go_on = RunRequest(scratch.requests[i]);
     begin_ = scratch.parsed[i].end;
-    if (!go_on) {
+    const bool enough = out_.written() - turn_mark_ > kOutputPerTurn;
+    if (!go_on || enough) {
       // The rest is parsed again when it is its turn.
       parser_.Reset();
       wanted_ = 0;
-      return false;
+      return go_on;
     }
   }
   return true;

@@ -114,6 +114,7 @@ class Connection final : public PollTarget {
   OutputChain out_;
   ReplyWriter reply_;
   HeldReplies held_;
+  uint64_t turn_mark_ = 0;     // what was written when this turn's requests began
   size_t output_counted_ = 0;  // of bytes_pending(), told to the server
   uint64_t progress_ms_ = 0;   // the output last moved
   uint64_t soft_limit_since_ms_ = 0;

@@ -121,11 +121,8 @@ class Protocol(resp.ServerCase):
             pass
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
-            start = time.monotonic()
             self.assertEqual(client.command("PING"), b"PONG")
-            if not resp.SANITIZED:
-                self.assertLess(time.monotonic() - start, 0.5)
-        self.assertLess(int(self.info("memory")["mem_clients_normal"]), 200 << 20)
+        self.assertLess(int(self.info("memory")["mem_clients_normal"]), 70 << 20)
         stuck.close()
 
 
