@@ -33,7 +33,6 @@ void TrieWriter::SetLeaf(TriePath* path, unsigned depth, const Ref& leaf) {
 // leaf is dropped.
 size_t TrieWriter::Gather(const Ref& leaf, size_t skip_slot, TrieItem* items) const {
   const char* page = line_.arena().Resolve(leaf);
-  const uint16_t* clocks = line_.arena().Clock(leaf, 0);
   size_t count = 0;
   for (size_t slot = 0; slot < TrieLeaf(page).count; ++slot) {
     if (slot == skip_slot) continue;
@@ -41,7 +40,7 @@ size_t TrieWriter::Gather(const Ref& leaf, size_t skip_slot, TrieItem* items) co
     items[count++] = TrieItem{entry,
                               0,
                               static_cast<uint16_t>(TrieEntryAt(entry).size()),
-                              clocks[slot],
+                              *line_.arena().Clock(leaf, slot),
                               static_cast<uint8_t>(TrieFingerprints(page)[slot]),
                               false};
   }
@@ -52,7 +51,6 @@ Ref TrieWriter::BuildLeaf(const TrieItem* items, size_t count, size_t units, uns
   const size_t bytes = units * kTrieUnitBytes;
   const Ref ref = line_.NewPage(PageKind::kTrieLeaf, bytes);
   char* page = line_.arena().ResolveMutable(ref);
-  uint16_t* clocks = line_.arena().Clock(ref, 0);
   const size_t cap = TrieLeafCap(bytes);
   size_t end = TrieLeafStart(cap);
   std::memset(page, 0, end);
@@ -65,7 +63,7 @@ Ref TrieWriter::BuildLeaf(const TrieItem* items, size_t count, size_t units, uns
     TrieFingerprints(page)[slot] = static_cast<char>(item.fingerprint);
     SetTrieOffset(page, slot, end);
     std::memcpy(page + end, item.entry, item.bytes);
-    clocks[slot] = item.clock;
+    line_.arena().SetClock(ref, slot, item.clock);
     if (item.edited) edited_ = TriePlace{ref, static_cast<uint32_t>(slot)};
     end += item.bytes;
   }

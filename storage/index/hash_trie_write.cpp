@@ -104,8 +104,9 @@ char* TrieWriter::WritableLeaf(TriePath* path) {
   Ref* slot = path->steps == 0 ? root_ : path->last().slots + path->last().index;
   char* leaf = line_.Writable(slot);
   const TrieLeafHeader& header = TrieLeaf(leaf);
-  std::memcpy(line_.arena().Clock(*slot, 0), line_.arena().Clock(old, 0),
-              header.count * sizeof(uint16_t));
+  for (size_t i = 0; i < header.count; ++i) {
+    line_.arena().SetClock(*slot, i, *line_.arena().Clock(old, i));
+  }
   SetLeaf(path, header.depth, *slot);
   return leaf;
 }
@@ -177,7 +178,7 @@ void TrieWriter::ApplyInPlace(TriePath* path, const Edit& edit) {
   if (edit.inserts()) {
     slot = header.count++;
     TrieFingerprints(leaf)[slot] = static_cast<char>(TrieFingerprint(edit.hash));
-    *line_.arena().Clock(path->leaf, slot) = edit.clock;
+    line_.arena().SetClock(path->leaf, slot, edit.clock);
   } else {
     const size_t old_offset = TrieOffset(leaf, slot);
     const size_t old_bytes = TrieEntryAt(leaf + old_offset).size();
@@ -290,7 +291,7 @@ void TrieWriter::RemoveSlot(char* leaf, const Ref& ref, size_t slot) {
   if (slot != last) {
     fingerprints[slot] = fingerprints[last];
     SetTrieOffset(leaf, slot, TrieOffset(leaf, last));
-    *line_.arena().Clock(ref, slot) = *line_.arena().Clock(ref, last);
+    line_.arena().SetClock(ref, slot, *line_.arena().Clock(ref, last));
   }
   fingerprints[last] = 0;
   SetTrieOffset(leaf, last, 0);

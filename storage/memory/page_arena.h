@@ -110,6 +110,12 @@ class PageArena {
     return const_cast<PageArena*>(this)->Clock(leaf, slot);
   }
 
+  // When an entry comes to a slot. Of two that share a clock, the one used later decides.
+  void SetClock(const Ref& leaf, size_t slot, uint16_t value) {
+    uint16_t* clock = Clock(leaf, slot);
+    const bool shared = slot >= leaf.size() / kBytesPerClock;
+    if (!shared || static_cast<int16_t>(value - *clock) > 0) *clock = value;
+  }
   // Clocks are no pages: reading a key may stamp one.
   void Touch(const Ref& leaf, size_t slot, uint16_t value) const {
     uint16_t* clock = const_cast<PageArena*>(this)->Clock(leaf, slot);
