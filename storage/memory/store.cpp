@@ -353,6 +353,9 @@ void Store::FreePage(const Ref& ref) {
 
 // ---- background
 
+// Giving memory back costs a third of getting it: what copies took is kept for the next save.
+constexpr uint64_t kTrimAfterMs = 5 * 60 * 1000;
+
 bool Store::Background(uint64_t budget_us) {
   if (saving_) SweepSaveLists();
   bool more = reclaimer_->Run(budget_us);
@@ -360,7 +363,11 @@ bool Store::Background(uint64_t budget_us) {
   for (const auto& line : lines_) pinned = pinned || !line->pins_.empty();
   arena_->set_copying(pinned);
   more = arena_->Tick(pinned) || more;
-  if (!more) more = arena_->Trim(1, pinned) > 0;
+  if (pinned) {
+    last_pinned_ms_ = clock_->NowMs();
+  } else if (!more && clock_->NowMs() - last_pinned_ms_ > kTrimAfterMs) {
+    more = arena_->Trim(1, false) > 0;
+  }
   return more;
 }
 

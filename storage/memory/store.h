@@ -218,6 +218,7 @@ class Store {
   std::unique_ptr<RefList> garbage_;        // freed since the pin of the running (or last) save
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save
 
+  uint64_t last_pinned_ms_ = 0;  // memory that a save has used is kept for the next one for a while
   uint64_t bytes_copied_ = 0;
   uint64_t pages_copied_ = 0;
   uint64_t pages_released_early_ = 0;

@@ -105,12 +105,14 @@ void Store::SaveProgress(const Ref& watermark) {
   if (PageOrder{}(watermark_, watermark)) watermark_ = watermark;
 }
 
+constexpr uint64_t kSweepEveryMs = 500;
+
 // The save's own lists: pages that only the save needs, and that it had not yet written when they
 // died. Looked through again when the writer has come further; each look costs the length of the
-// list, so only lists worth it, and only after a quarter of a second.
+// list, so only lists worth it, and only now and then.
 void Store::SweepSaveLists() {
   const uint64_t now = clock_->NowMs();
-  if (watermark_.SamePage(swept_) || now - swept_ms_ < 250) return;
+  if (watermark_.SamePage(swept_) || now - swept_ms_ < kSweepEveryMs) return;
   swept_ = watermark_;
   swept_ms_ = now;
   for (const auto& [line, epoch] : save_pins_) {
