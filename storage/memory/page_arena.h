@@ -89,6 +89,9 @@ class PageArena {
   void Free(Cell cell, size_t bytes);
   // Fails (false, nothing changed): the kernel gives no more, or bytes_max is reached.
   bool Reserve(size_t bytes) { return ready_slabs_ >= SlabsFor(bytes) || ReserveSlow(bytes); }
+  // When Reserve fails there is still this: slabs that only removals may use up (path copies under
+  // a pin, lists of freed pages).
+  bool HasLastSlabs() const { return ready_slabs_ >= 16; }
   // Copies are coming (something is pinned): take whole slabs, which are contiguous, rather than
   // holes, until these are an eighth.
   void set_copying(bool copying) { copying_ = copying; }
