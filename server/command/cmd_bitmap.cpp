@@ -236,12 +236,12 @@ class FindContinuation final : public Continuation {
 };
 
 Outcome Bitpos(const ReadView& view, CommandContext& context) {
-  if (context.size() > 6) return context.Fail(error::kSyntax);
   ArgReader args(context, 2);
   const int64_t wanted = args.Integer();
   if (!args.ok()) return context.Fail(args.error());
   if (wanted != 0 && wanted != 1) return context.Fail("ERR The bit argument must be 1 or 0.");
   const bool bit = wanted == 1;
+  if (context.size() > 6) return context.Fail(error::kSyntax);
   BitRange range;
   const bool end_given = context.size() >= 5;
   if (context.size() > 3) range.start = args.Integer();

@@ -72,6 +72,7 @@ class Bits(resp.ServerCase):
         self.assertEqual(redis.command("BITPOS", "none", 0), 0)
         self.assertEqual(redis.command("BITPOS", "none", 1), -1)
         self.fails("ERR The bit argument must be 1 or 0.", "BITPOS", "k", 2)
+        self.fails("ERR The bit argument must be 1 or 0.", "BITPOS", "k", 2, 0, 1, "BIT", "x")
         self.fails("ERR syntax error", "BITPOS", "k", 0, 0, 1, "bits")
         redis.command("SETBIT", "far", 200000003, 1)
         self.assertEqual(redis.command("BITPOS", "far", 1), 200000003)
