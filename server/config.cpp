@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "server/command/arg_reader.h"
+#include "server/process_info.h"
 #include "server/resp/words.h"
 
 namespace verso::server {
@@ -215,6 +216,8 @@ Status ReadConfigText(std::string_view text, const std::string& file, LoadedConf
 
 Result<LoadedConfig> LoadConfig(const std::vector<std::string>& arguments) {
   LoadedConfig config;
+  // Room must be left for copies while a save runs, and for its child.
+  config.settings.maxmemory = CgroupMemoryLimit() / 10 * 7;
   size_t next = 0;
   if (!arguments.empty() && !arguments[0].starts_with("--")) {
     VERSO_TRY_STATUS(Source(&config).ReadFile(arguments[0], 0));

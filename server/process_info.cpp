@@ -27,6 +27,29 @@ uint64_t TotalSystemMemory() {
          static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+uint64_t CgroupMemoryLimit() {
+  uint64_t limit = 0;
+  const auto read = [&limit](const std::string& path) {
+    std::ifstream file(path);
+    uint64_t bytes = 0;
+    if (!(file >> bytes)) return;  // "max", or not there
+    if (bytes < TotalSystemMemory() && (limit == 0 || bytes < limit)) limit = bytes;
+  };
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(groups, line)) {
+    const std::string path = line.substr(line.rfind(':') + 1);
+    if (line.rfind("0::", 0) == 0) {
+      read("/sys/fs/cgroup" + path + "/memory.max");
+      read("/sys/fs/cgroup/memory.max");  // inside a container the path may be the host's
+    } else if (line.find(":memory:") != std::string::npos) {
+      read("/sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes");
+      read("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    }
+  }
+  return limit;
+}
+
 std::string ExecutablePath() {
   char path[4096];
   const ssize_t bytes = readlink("/proc/self/exe", path, sizeof(path));

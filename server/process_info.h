@@ -14,6 +14,8 @@ struct ProcessMemory {
 
 ProcessMemory ReadProcessMemory();
 uint64_t TotalSystemMemory();
+// The memory limit of this process' control group (v2 or v1); 0: none below what the machine has.
+uint64_t CgroupMemoryLimit();
 std::string ExecutablePath();
 std::string OperatingSystem();
 // Ticks of the processor's counter per microsecond.

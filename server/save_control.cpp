@@ -91,14 +91,15 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
   void Wait() override { persistence_->WaitSave(-1); }
   void Kill() override { persistence_->AbortSave(); }
   bool loading() const override { return persistence_->loading(); }
-  bool running() const override { return persistence_->saving(); }
+  // Until its end has been told: between, its outcome would be neither old nor new.
+  bool running() const override { return persistence_->saving() || !save_told_; }
   bool news_expected() const override { return !load_told_ || !save_told_; }
 
   SaveReport report() const override {
     const persistence::SaveStatus save = persistence_->save_status();
     const persistence::LoadStatus load = persistence_->load_status();
     SaveReport report;
-    report.running = persistence_->saving();
+    report.running = running();
     report.resolving = save.resolving;
     report.last_failed = save.last == persistence::LastSave::kFailed;
     report.last_error = load.state == LoadState::kFailed ? load.error : save.last_error;

@@ -26,7 +26,7 @@ Outcome Echo(Server&, CommandContext& context) {
 
 Outcome Select(Server&, CommandContext& context) {
   ArgReader args(context, 1);
-  const int64_t db = args.Integer(error::kInvalidDatabase);
+  const int64_t db = args.Integer();
   if (!args.ok()) return context.Fail(args.error());
   if (db < 0 || db >= context.environment().databases) {
     return context.Fail(error::kDatabaseOutOfRange);

@@ -38,7 +38,7 @@ class Connection(resp.ServerCase):
         for index in ("16", "-1"):
             with self.assertRaisesRegex(resp.Error, "^ERR DB index is out of range$"):
                 client.command("SELECT", index)
-        with self.assertRaisesRegex(resp.Error, "^ERR invalid DB index$"):
+        with self.assertRaisesRegex(resp.Error, "^ERR value is not an integer or out of range$"):
             client.command("SELECT", "x")
 
     def test_quit(self):
