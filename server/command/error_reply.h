@@ -27,7 +27,6 @@ inline constexpr std::string_view kBitOffset = "ERR bit offset is not an integer
 inline constexpr std::string_view kBitValue = "ERR bit is not an integer or out of range";
 inline constexpr std::string_view kInvalidCursor = "ERR invalid cursor";
 inline constexpr std::string_view kDatabaseOutOfRange = "ERR DB index is out of range";
-inline constexpr std::string_view kInvalidDatabase = "ERR invalid DB index";
 inline constexpr std::string_view kUnknownType = "ERR unknown type name";
 inline constexpr std::string_view kNotLfu =
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
