@@ -134,7 +134,6 @@ Status SnapshotWriter::Collect() {
   if (task_.start.base == 0) pages_.reserve(task_.start.bytes_allocated / kBytesPerRefGuess);
   VERSO_TRY_STATUS(
       storage::CollectSave(*task_.arena, task_.start.super_root, task_.start.base, &pages_));
-  std::sort(pages_.begin(), pages_.end(), PageOrder());
   uint64_t bytes = 0;
   for (const Ref& page : pages_) bytes += page.size();
   control_.pages_total.store(pages_.size(), std::memory_order_relaxed);
