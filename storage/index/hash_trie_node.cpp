@@ -30,6 +30,7 @@ bool SaneValueRef(const Ref& ref) {
     case PageKind::kRope:
     case PageKind::kTreeInner:
     case PageKind::kTreeLeaf:
+    case PageKind::kCollection:
       return true;
     default:
       return false;

@@ -43,20 +43,23 @@ inline constexpr size_t kPageBytesMax = 65520;
 
 // Frozen numbers. One row of operations each in page_kinds.cpp.
 enum class PageKind : uint8_t {
-  kNone = 0,        // the null reference
-  kLineRoot = 1,    // line_root.h: 16 databases and small scalars
-  kTrieDir = 2,     // hash_trie_node.h: 2^aux references
-  kTrieLeaf = 3,    // hash_trie_node.h: entries
-  kValue = 4,       // raw bytes without a header: a string value, a chunk of a rope, a long key
-  kRope = 5,        // rope.h: length, then references to chunks or kRopeNode
-  kRopeNode = 6,    // rope.h: references only
-  kTreeInner = 7,   // counted_btree_node.h
-  kTreeLeaf = 8,    // counted_btree_node.h
-  kSuperRoot = 9,   // store_meta.h: references to kMeta
-  kMeta = 10,       // store_meta.h: serialised table of lines, pins and names
-  kDeadChunk = 11,  // dead_list.h: references to dead pages; they are not children
+  kNone = 0,         // the null reference
+  kLineRoot = 1,     // line_root.h: 16 databases and small scalars
+  kTrieDir = 2,      // hash_trie_node.h: 2^aux references
+  kTrieLeaf = 3,     // hash_trie_node.h: entries
+  kValue = 4,        // raw bytes without a header: a string value, a chunk of a rope, a long key
+  kRope = 5,         // rope.h: length, then references to chunks or kRopeNode
+  kRopeNode = 6,     // rope.h: references only
+  kTreeInner = 7,    // counted_btree_node.h
+  kTreeLeaf = 8,     // counted_btree_node.h
+  kSuperRoot = 9,    // store_meta.h: references to kMeta
+  kMeta = 10,        // store_meta.h: serialised table of lines, pins and names
+  kDeadChunk = 11,   // dead_list.h: references to dead pages; they are not children
+  kCollection = 12,  // types/collection.h: scalars and references of a large collection
+  kItemInner = 13,   // item_tree_node.h
+  kItemLeaf = 14,    // item_tree_node.h
 };
-inline constexpr int kPageKindCount = 12;
+inline constexpr int kPageKindCount = 15;
 
 struct [[gnu::packed]] Ref {
   uint64_t where = 0;  // cell | kind << 40 | size << 48

@@ -26,6 +26,10 @@ bool CheckPage(const char* page, const Ref& self) {
     case PageKind::kMeta:
     case PageKind::kValue:
       return self.size() > 0;
+    case PageKind::kCollection:
+      return CheckCollection(page, self);
+    case PageKind::kItemInner:
+    case PageKind::kItemLeaf:
     case PageKind::kNone:
       break;
   }

@@ -10,6 +10,7 @@
 #include "storage/memory/dead_list.h"
 #include "storage/memory/line_root.h"
 #include "storage/memory/store_meta.h"
+#include "storage/types/collection.h"
 
 namespace verso::storage {
 
@@ -54,6 +55,11 @@ void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
       break;  // its references are interpreted by StoreMeta
     case PageKind::kDeadChunk:
       break;  // interpreted by the walkers of chains
+    case PageKind::kCollection:
+      VisitCollection(page, self, some);
+      break;
+    case PageKind::kItemInner:
+    case PageKind::kItemLeaf:
     case PageKind::kValue:
     case PageKind::kTreeLeaf:
     case PageKind::kNone:
