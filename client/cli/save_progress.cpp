@@ -116,7 +116,7 @@ Result<SaveStatus> ParseSaveStatus(std::string_view info) {
     // A fraction, or percent once it is above 1.
     status.fraction = std::clamp(*progress > 1 ? *progress / 100 : *progress, 0.0, 1.0);
   }
-  status.error = Field(info, "save_error").value_or("");
+  status.error = Field(info, "save_last_error").value_or("");
   return status;
 }
 

@@ -25,7 +25,6 @@ std::string ReadAllStdin() {
 }
 
 std::optional<std::string> AskPassword() {
-  std::fputs("Please input password: ", stderr);
   termios shown{};
   const bool is_tty = ::tcgetattr(STDIN_FILENO, &shown) == 0;
   if (is_tty) {
@@ -33,6 +32,8 @@ std::optional<std::string> AskPassword() {
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
   }
+  // Not before: what is typed on sight of it must be neither shown nor flushed away.
+  std::fputs("Please input password: ", stderr);
   std::string line;
   const bool has_line = static_cast<bool>(std::getline(std::cin, line));
   if (is_tty) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);

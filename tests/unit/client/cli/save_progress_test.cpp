@@ -56,7 +56,7 @@ TEST_CASE("save progress: what INFO says") {
   const auto status = ParseSaveStatus(
       "# Persistence\r\nrdb_bgsave_in_progress:1\r\nrdb_last_bgsave_status:err\r\n"
       "save_progress:0.25\r\nsave_pages_written:12\r\nsave_bytes_written:3456\r\n"
-      "save_error:disk full: /data\r\n");
+      "save_last_error:disk full: /data\r\n");
   REQUIRE(status);
   CHECK(status->in_progress);
   CHECK(!status->last_ok);
@@ -96,7 +96,7 @@ TEST_CASE("save progress: a save that ends well") {
 TEST_CASE("save progress: failures name the reason") {
   Outcome outcome = RunSave(
       "+Background saving started\r\n",
-      {"rdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:err\r\nsave_error:no space\r\n"});
+      {"rdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:err\r\nsave_last_error:no space\r\n"});
   CHECK(outcome.status == 1);
   CHECK(outcome.errors == "BGSAVE failed: no space\n");
   outcome = RunSave("-ERR Background save already in progress\r\n", {});
