@@ -24,13 +24,20 @@ npm_if_possible() {
   command -v npm >/dev/null || packages clients || echo "tests/run.sh: no npm, no tests with Node.js"
 }
 
+# configure FOLDER [CMAKE ARGS]
+configure() {
+  local folder=$1
+  shift
+  cmake --log-level=NOTICE -S . -B "$folder" -G Ninja -DVERSO_TESTS=ON "$@" >/dev/null
+}
+
 # build FOLDER [CMAKE ARGS] [-- NINJA TARGETS]
 build() {
   local folder=$1 options=()
   shift
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
   [ $# -eq 0 ] || shift
-  cmake --log-level=NOTICE -S . -B "$folder" -G Ninja -DVERSO_TESTS=ON "${options[@]}" >/dev/null
+  configure "$folder" "${options[@]}"
   ninja -C "$folder" "$@"
 }
 
@@ -84,7 +91,9 @@ sanitized() {
   local name=$1 kind=$2
   shift 2
   packages build test
-  build "build/$name" "-DVERSO_SANITIZE=$kind"
+  # What is not run (models, benchmarks) is not built either.
+  build "build/$name" "-DVERSO_SANITIZE=$kind" -- \
+    verso-server verso-cli verso_test_{storage,persistence,server,client,crash}
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:${ASAN_OPTIONS-}
   export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS-}
   # The snapshot writer is a forked child that starts RocksDB's threads.
@@ -137,7 +146,7 @@ bench() {
 
 tidy() {
   packages build test lint
-  build build/release
+  configure build/release  # for its list of compile commands
   # With the precise list of files: the default would also match what others leave in build/.
   local pattern='/(storage|persistence|server|client)/.*\.cpp$'
   [ $# -eq 0 ] || pattern=$(IFS='|'; echo "($*)")
