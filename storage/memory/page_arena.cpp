@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +13,7 @@
 #include "storage/base/check.h"
 
 #ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -29,8 +32,28 @@ struct PageArena::Slab {
   uint8_t padding[15];
 };
 
+// Pieces promised to the next calls of Grow, in their order, for a child to back them before. A
+// ring: indices only grow. Whoever is faster with a piece, its work is not wasted: backing twice is
+// harmless, and the parent never waits.
+struct PageArena::Ahead {
+  static constexpr uint32_t kPieces = 1024;
+  std::atomic<uint32_t> promised;         // by the parent
+  std::atomic<uint32_t> taken;            // by the parent
+  std::atomic<uint32_t> backed;           // by the child
+  std::atomic<uint64_t> pieces[kPieces];  // first slab << 16 | slabs
+
+  bool empty() const {
+    return taken.load(std::memory_order_relaxed) == promised.load(std::memory_order_relaxed);
+  }
+  bool FirstIsBacked() const {
+    return static_cast<int32_t>(backed.load(std::memory_order_acquire) -
+                                taken.load(std::memory_order_relaxed)) > 0;
+  }
+};
+
 namespace {
 
+constexpr size_t kAheadSlabs = 512;  // 32 MiB: 0.1 s of copies at full speed
 constexpr size_t kHugeBytes = size_t{2} << 20;
 constexpr size_t kGrowSlabs = 4;  // a piece of growth: 256 KiB, about 0.2 ms
 constexpr size_t kGrowSlabsHuge = kHugeBytes / kSlabBytes;  // in arena-dir: one huge page
@@ -79,6 +102,7 @@ Result<std::unique_ptr<PageArena>> PageArena::Create(const ArenaOptions& options
 PageArena::~PageArena() {
   if (reserved_ != nullptr) munmap(reserved_, reserved_bytes_);
   if (side_base_ != nullptr) munmap(side_base_, side_bytes_);
+  if (ahead_ != nullptr) munmap(ahead_, sizeof(Ahead));
   if (fd_ >= 0) close(fd_);
   if (side_fd_ >= 0) close(side_fd_);
 }
@@ -128,6 +152,10 @@ Status PageArena::Map(const ArenaOptions& options) {
   madvise(side_base_, side_bytes_, MADV_DONTDUMP);
   slabs_ = static_cast<Slab*>(side);
   clocks_ = reinterpret_cast<uint16_t*>(static_cast<char*>(side) + table_bytes);
+  void* ahead =
+      mmap(nullptr, sizeof(Ahead), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (ahead == MAP_FAILED) return OsError("arena: mmap");
+  ahead_ = static_cast<Ahead*>(ahead);
   return {};
 }
 
@@ -178,6 +206,11 @@ void PageArena::Free(Cell cell, size_t bytes) {
       ListPush(kListMostlyFree, index);
     }
   }
+}
+
+void PageArena::PrefetchFree(Cell cell) const {
+  __builtin_prefetch(slabs_ + cell / kSlabCells, 1);
+  __builtin_prefetch(base_ + cell * kCellBytes, 1);
 }
 
 // Whole slabs are the better place for copies (contiguous, already touched), but holes must not
@@ -233,10 +266,100 @@ bool PageArena::ReserveSlow(size_t bytes) {
   return true;
 }
 
-bool PageArena::Tick(bool pinned) {
+bool PageArena::Tick(bool pinned, bool saving) {
+  if (saving) {
+    PromiseAhead();
+  } else if (SettleAhead()) {
+    return true;
+  }
   const size_t wanted = (pinned ? reserve_slabs_pinned_ : reserve_slabs_) + SlabsFor(0);
   if (ready_slabs_ >= wanted) return false;
+  const bool child_is_at_it = saving && !ahead_->empty() && !ahead_->FirstIsBacked();
+  if (child_is_at_it && ready_slabs_ >= wanted / 2) return false;
   return Grow() && ready_slabs_ < wanted;
+}
+
+// ---- growing with a child's help
+
+// Promises pieces until the child has enough to do. In arena-dir huge pages come through the
+// parent's own mapping (Back).
+void PageArena::PromiseAhead() {
+  uint32_t promised = ahead_->promised.load(std::memory_order_relaxed);
+  const uint32_t taken = ahead_->taken.load(std::memory_order_relaxed);
+  while (!in_directory_ && ahead_slabs_ < kAheadSlabs && promised - taken < Ahead::kPieces) {
+    uint64_t first = holes_;
+    size_t count = 1;
+    if (first != 0) {
+      ListRemove(first);
+    } else {
+      first = slabs_end_;
+      count = std::min<size_t>(kGrowSlabs, slabs_max_ - slabs_end_);
+      if (count == 0) break;
+      slabs_end_ += count;
+    }
+    ahead_->pieces[promised % Ahead::kPieces].store(first << 16 | count, std::memory_order_relaxed);
+    ahead_->promised.store(++promised, std::memory_order_release);
+    ahead_slabs_ += count;
+  }
+}
+
+bool PageArena::BackAhead() const {
+  const uint32_t taken = ahead_->taken.load(std::memory_order_relaxed);
+  uint32_t next = ahead_->backed.load(std::memory_order_relaxed);
+  if (static_cast<int32_t>(taken - next) > 0) next = taken;
+  if (next == ahead_->promised.load(std::memory_order_acquire)) return false;
+  const uint64_t piece = ahead_->pieces[next % Ahead::kPieces].load(std::memory_order_relaxed);
+  const size_t offset = (piece >> 16) * kSlabBytes;
+  const size_t bytes = (piece & 0xffff) * kSlabBytes;
+  if (fallocate(fd_, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) != 0) return false;
+  // Reading is enough to have it cleared, and all that this process may do.
+  madvise(base_ + offset, bytes, MADV_POPULATE_READ);
+  ahead_->backed.store(next + 1, std::memory_order_release);
+  return true;
+}
+
+// Takes the first promised piece, whether the child has been there or not.
+bool PageArena::GrowAhead() {
+  const uint32_t taken = ahead_->taken.load(std::memory_order_relaxed);
+  const uint64_t piece = ahead_->pieces[taken % Ahead::kPieces].load(std::memory_order_relaxed);
+  const uint64_t first = piece >> 16;
+  const size_t count = piece & 0xffff;
+  if (ahead_->FirstIsBacked()) {
+    MapBacked(first, count);
+  } else if (!Back(first, count)) {
+    return false;
+  }
+  ahead_->taken.store(taken + 1, std::memory_order_relaxed);
+  for (size_t i = count; i-- > 0;) ListPush(kListReady, first + i);
+  ahead_slabs_ -= count;
+  ready_slabs_ += count;
+  slabs_grown_ += count;
+  return true;
+}
+
+// After a save: what the child has backed is ready, the rest goes back to the holes. False: nothing
+// was left.
+bool PageArena::SettleAhead() {
+  if (ahead_->empty()) return false;
+  if (ahead_->FirstIsBacked() && GrowAhead()) return true;
+  const uint32_t taken = ahead_->taken.load(std::memory_order_relaxed);
+  const uint64_t piece = ahead_->pieces[taken % Ahead::kPieces].load(std::memory_order_relaxed);
+  ahead_->taken.store(taken + 1, std::memory_order_relaxed);
+  const uint64_t first = piece >> 16;
+  const size_t count = piece & 0xffff;
+  // A child that was killed may have begun with it.
+  fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(first * kSlabBytes),
+            static_cast<off_t>(count * kSlabBytes));
+  for (size_t i = count; i-- > 0;) ListPush(kListHoles, first + i);
+  ahead_slabs_ -= count;
+  return true;
+}
+
+// Maps what the kernel has given; on an old kernel the first touch does. Populating for reading
+// maps it for writing as well (a memfd has no pages to write back, so its mappings are never
+// write-protected), and 16 cleared pages at a time.
+void PageArena::MapBacked(uint64_t first, size_t count) {
+  madvise(base_ + first * kSlabBytes, count * kSlabBytes, MADV_POPULATE_READ);
 }
 
 // Makes the kernel give the memory, so that touching it cannot fail (A1).
@@ -249,12 +372,12 @@ bool PageArena::Back(uint64_t first, size_t count) {
   if (in_directory_ && errno != EINVAL) return false;
   if (fallocate(fd_, 0, static_cast<off_t>(first * kSlabBytes), static_cast<off_t>(bytes)) != 0)
     return false;
-  madvise(at, bytes,
-          MADV_POPULATE_WRITE);  // maps what is there now; on an old kernel the first touch does
+  MapBacked(first, count);
   return true;
 }
 
 bool PageArena::Grow() {
+  if (!ahead_->empty()) return GrowAhead();
   if (holes_ != 0) {
     const uint32_t index = holes_;
     if (!Back(index, 1)) return false;
@@ -395,6 +518,11 @@ ArenaStats PageArena::stats() const {
   stats.bytes_used_slabs = used_slabs_ * kSlabBytes;
   stats.bytes_ready = ready_slabs_ * kSlabBytes;
   stats.bytes_backed = stats.bytes_used_slabs + stats.bytes_ready;
+  const uint32_t backed = ahead_->backed.load(std::memory_order_relaxed);
+  for (uint32_t i = ahead_->taken.load(std::memory_order_relaxed);
+       static_cast<int32_t>(backed - i) > 0; ++i) {
+    stats.bytes_backed += (ahead_->pieces[i % Ahead::kPieces] & 0xffff) * kSlabBytes;
+  }
   stats.slabs_grown = slabs_grown_;
   stats.slabs_trimmed = slabs_trimmed_;
   return stats;

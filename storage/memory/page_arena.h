@@ -14,6 +14,8 @@
 //     +---- Trim ----+
 //
 //   ready  the kernel has given the memory (fallocate) and it has been touched (populated)
+//   ahead  a hole promised to the next Grow: while a save runs, its child makes the kernel give and
+//          clear it (BackAhead), so that the loop has only to map it
 //   used   one pool (size class; values apart), bump index, list of free runs
 //
 // A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit
@@ -48,7 +50,7 @@ struct ArenaOptions {
   size_t bytes_max = size_t{1} << 40;      // address space reserved; rounded to 2 MiB
   std::string directory;                   // arena-dir: a tmpfs (huge=advise); empty: memfd
   size_t reserve_bytes = 8 << 20;          // backed slabs kept ready by Tick()
-  size_t reserve_bytes_pinned = 48 << 20;  // the same while something is pinned: copies are coming
+  size_t reserve_bytes_pinned = 16 << 20;  // the same while something is pinned: copies are coming
 };
 
 struct ArenaStats {
@@ -87,6 +89,8 @@ class PageArena {
   // Requires: a Reserve that covers it. The bytes are not zeroed.
   Cell Allocate(size_t bytes, bool value = false);
   void Free(Cell cell, size_t bytes);
+  // Brings what Free will touch into the cache.
+  void PrefetchFree(Cell cell) const;
   // Fails (false, nothing changed): the kernel gives no more, or bytes_max is reached.
   bool Reserve(size_t bytes) { return ready_slabs_ >= SlabsFor(bytes) || ReserveSlow(bytes); }
   // When Reserve fails there is still this: slabs that only removals may use up (path copies under
@@ -96,8 +100,8 @@ class PageArena {
   // holes, until these are an eighth.
   void set_copying(bool copying) { copying_ = copying; }
   // Off the request path: keeps the reserve of backed slabs full, one piece of at most 256 KiB a
-  // call. True: call again soon.
-  bool Tick(bool pinned);
+  // call. True: call again soon. `saving`: a child calls BackAhead.
+  bool Tick(bool pinned, bool saving = false);
   // Gives ready slabs beyond the reserve back to the kernel, at most `slabs` of them. Returns how
   // many.
   size_t Trim(size_t slabs, bool pinned);
@@ -147,11 +151,16 @@ class PageArena {
   int fd() const { return fd_; }
   // In a forked child: from here on only reading (invariant of the fork function).
   Status ProtectForChild();
+  // In a forked child: backs and clears the next piece that the parent will grow into. The first
+  // touch of memory is the dearest part of a copy, and this takes it off the parent's loop. False:
+  // nothing to do now. May run in a thread of its own.
+  bool BackAhead() const;
 
  private:
   static constexpr size_t kBytesPerClock = 64;
   static constexpr int kPools = 2 * kSizeClasses;  // a size class of structures, the same of values
   struct Slab;                                     // page_arena.cpp
+  struct Ahead;
   enum SlabList : uint8_t { kListNone, kListReady, kListHoles, kListMostlyFull, kListMostlyFree };
 
   PageArena() = default;
@@ -163,7 +172,11 @@ class PageArena {
   Status Map(const ArenaOptions& options);
   bool ReserveSlow(size_t bytes);
   bool Grow();
+  bool GrowAhead();
+  void PromiseAhead();
+  bool SettleAhead();
   bool Back(uint64_t first_slab, size_t count);
+  void MapBacked(uint64_t first_slab, size_t count);
   void PickSlab(int pool);
   void ReleaseSlab(uint64_t slab);
   uint32_t* ListHead(SlabList list, int pool);
@@ -187,12 +200,14 @@ class PageArena {
   uint64_t slabs_max_ = 0;
   Slab* slabs_ = nullptr;       // side memfd, one per slab of the address space
   uint16_t* clocks_ = nullptr;  // side memfd
+  Ahead* ahead_ = nullptr;      // shared with the child
   void* side_base_ = nullptr;
   size_t side_bytes_ = 0;
   size_t reserve_slabs_ = 0;
   size_t reserve_slabs_pinned_ = 0;
 
   size_t ready_slabs_ = 0;
+  size_t ahead_slabs_ = 0;
   uint64_t slabs_end_ = 1;
   size_t used_slabs_ = 0;
   size_t bytes_allocated_ = 0;

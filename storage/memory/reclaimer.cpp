@@ -124,12 +124,26 @@ void Reclaimer::StepChain(ReclaimItem* item) {
   const uint32_t count = LoadLe<uint32_t>(page + 16);
   if (next) item->refs.push_back(next);
   Line* const line = item->line;
+  const auto entry_at = [page](uint32_t i) {
+    return LoadLe<Ref>(page + kDeadChunkHeader + i * sizeof(Ref));
+  };
+  // Dead pages have not been touched for long: without this each one costs a wait for memory.
+  const bool sweep = item->kind == ReclaimItem::Kind::kSweep;
+  const auto prefetch = [&](uint32_t i) {
+    if (i >= count || item->kind == ReclaimItem::Kind::kDiscard) return;
+    const Ref entry = entry_at(i);
+    if (!sweep || store_->WrittenBySave(entry)) store_->arena().PrefetchFree(entry.cell());
+  };
+  constexpr uint32_t kPrefetchAhead = 12;
+  for (uint32_t i = 0; i < kPrefetchAhead; ++i) prefetch(i);
   for (uint32_t i = 0; i < count; ++i) {
-    const Ref entry = LoadLe<Ref>(page + kDeadChunkHeader + i * sizeof(Ref));
+    prefetch(i + kPrefetchAhead);
+    const Ref entry = entry_at(i);
     if (entry.HasFlag(kChainFlag)) {
       item->refs.push_back(entry.WithoutFlag(kChainFlag));
-    } else if (item->kind == ReclaimItem::Kind::kSweep && line != nullptr && !item->direct) {
-      store_->DropDead(*line, entry, item->died);
+    } else if (sweep && line != nullptr && !item->direct) {
+      ++sweeps_.looked;
+      sweeps_.freed += store_->DropDead(*line, entry, item->died) ? 1 : 0;
     } else if (item->kind != ReclaimItem::Kind::kDiscard) {
       const Epoch fork = line != nullptr ? line->fork() : item->fork;
       if (entry.birth() <= fork) {
@@ -159,8 +173,6 @@ void Reclaimer::LineBeheaded(Line* line, Epoch newest) {
     }
   });
 }
-
-void Reclaimer::PinDropped(Line* line, Epoch below) { LineBeheaded(line, below); }
 
 void Reclaimer::LineTakenOver(Line* from, Line* to) {
   Each([=](ReclaimItem& item) {

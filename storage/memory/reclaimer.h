@@ -15,6 +15,7 @@
 #pragma once
 
 #include <memory_resource>
+#include <utility>
 #include <vector>
 
 #include "storage/memory/page.h"
@@ -56,6 +57,12 @@ class Reclaimer {
 
   // Works until about `budget_us` have gone. True: more is waiting (and not held).
   bool Run(uint64_t budget_us);
+  // Entries that sweeps looked at since the last call, and how many of them were free.
+  struct Sweeps {
+    uint64_t looked = 0;
+    uint64_t freed = 0;
+  };
+  Sweeps TakeSweeps() { return std::exchange(sweeps_, {}); }
   bool idle() const { return items_.empty(); }
   size_t backlog() const { return items_.size() + held_.size(); }
 
@@ -63,8 +70,7 @@ class Reclaimer {
   void Release();  // at its end
 
   // V10, for items of `line`.
-  void LineBeheaded(Line* line, Epoch newest);
-  void PinDropped(Line* line, Epoch below);  // the newest pin of a headless line
+  void LineBeheaded(Line* line, Epoch newest);  // its head, or the pin that stood in for it, went
   void LineTakenOver(Line* from, Line* to);
   void LineGone(Line* line);
 
@@ -89,6 +95,7 @@ class Reclaimer {
   Store* store_;
   std::pmr::vector<ReclaimItem> items_;
   std::pmr::vector<ReclaimItem> held_;
+  Sweeps sweeps_;
 };
 
 }  // namespace verso::storage

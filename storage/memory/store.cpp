@@ -137,7 +137,7 @@ void Store::UnpinIndex(Line& line, size_t index) {
       line.inherited_ = DeadBucket{};
     }
     const Epoch below = before != nullptr ? before->epoch : line.fork_;
-    reclaimer_->PinDropped(&line, below);
+    reclaimer_->LineBeheaded(&line, below);
     reclaimer_->AddSubtree(&line, root, epoch_, below);
     return;
   }
@@ -273,27 +273,28 @@ void Store::TakeOver(Line* line) {
 
 // ---- pages
 
-void Store::DropDead(Line& line, const Ref& ref, Epoch died) {
+bool Store::DropDead(Line& line, const Ref& ref, Epoch died) {
   const Epoch birth = ref.birth();
   if (birth <= line.fork_) {
     AddInherited(line, ref, died);
-    return;
+    return false;
   }
   const auto by_epoch = [](const storage::Pin& pin, Epoch epoch) { return pin.epoch < epoch; };
   const auto first = std::lower_bound(line.pins_.begin(), line.pins_.end(), birth, by_epoch);
   const auto end = std::lower_bound(first, line.pins_.end(), died, by_epoch);
   if (first == end) {
     FreePage(ref);
-    return;
+    return true;
   }
   storage::Pin& last = *(end - 1);
   if (saving_ && last.epoch == save_epoch_ && first == end - 1 && last.holders == 1 &&
       WrittenBySave(ref)) {
     ++pages_released_early_;
     FreePage(ref);
-    return;
+    return true;
   }
   AddDead(&last.dead, first->epoch, ref);
+  return false;
 }
 
 void Store::AddInherited(Line& line, const Ref& ref, Epoch died) {
@@ -362,7 +363,7 @@ bool Store::Background(uint64_t budget_us) {
   bool pinned = false;
   for (const auto& line : lines_) pinned = pinned || !line->pins_.empty();
   arena_->set_copying(pinned);
-  more = arena_->Tick(pinned) || more;
+  more = arena_->Tick(pinned, saving_) || more;
   if (pinned) {
     last_pinned_ms_ = clock_->NowMs();
   } else if (!more && clock_->NowMs() - last_pinned_ms_ > kTrimAfterMs) {

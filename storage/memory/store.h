@@ -181,7 +181,7 @@ class Store {
   void Discard(const Line& line, DeadBuckets* buckets);
 
   // A page left the head of the line at epoch `died` (V4, V5).
-  void DropDead(Line& line, const Ref& ref, Epoch died);
+  bool DropDead(Line& line, const Ref& ref, Epoch died);  // true: it is free
   void AddInherited(Line& line, const Ref& ref, Epoch died);
   void AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref);
   void AppendEntry(DeadBucket* bucket, const Ref& entry);
@@ -212,6 +212,7 @@ class Store {
   Ref watermark_;
   Ref swept_;  // the watermark and the time at the last sweep of the save's own lists
   uint64_t swept_ms_ = 0;
+  uint64_t sweep_after_ms_ = 0;
   std::vector<Line*> save_condemned_;  // their heads go when it ends
   std::vector<std::pair<Line*, Epoch>>
       save_pins_;                           // held by the running save: every pin it describes

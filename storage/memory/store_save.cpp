@@ -55,6 +55,9 @@ class StoreMeta {
   static Status Rebuild(Store* store, const MetaTable& table);
 };
 
+constexpr uint64_t kSweepAfterMs = 500;
+constexpr uint64_t kSweepAfterMsMax = 8000;
+
 SaveStart Store::BeginSave() {
   VERSO_CHECK(!saving_);
   reclaimer_->Hold();
@@ -83,6 +86,7 @@ SaveStart Store::BeginSave() {
   for (const auto& line : lines_) line->UpdateFrozen();
   watermark_ = kNullRef;
   swept_ = kNullRef;
+  sweep_after_ms_ = kSweepAfterMs;
   saving_ = true;
   VERSO_CHECK(garbage_taken_->count() == 0);
   std::swap(garbage_, garbage_taken_);
@@ -105,14 +109,17 @@ void Store::SaveProgress(const Ref& watermark) {
   if (PageOrder{}(watermark_, watermark)) watermark_ = watermark;
 }
 
-constexpr uint64_t kSweepEveryMs = 500;
-
 // The save's own lists: pages that only the save needs, and that it had not yet written when they
-// died. Looked through again when the writer has come further; each look costs the length of the
-// list, so only lists worth it, and only now and then.
+// died. Looked through again when the writer has come further. Each look costs the length of the
+// list, so only lists worth it, and seldom when the last look found little.
 void Store::SweepSaveLists() {
   const uint64_t now = clock_->NowMs();
-  if (watermark_.SamePage(swept_) || now - swept_ms_ < kSweepEveryMs) return;
+  if (watermark_.SamePage(swept_) || now - swept_ms_ < sweep_after_ms_) return;
+  const Reclaimer::Sweeps last = reclaimer_->TakeSweeps();
+  if (last.looked != 0) {
+    sweep_after_ms_ = last.freed * 4 < last.looked ? std::min(sweep_after_ms_ * 2, kSweepAfterMsMax)
+                                                   : std::max(sweep_after_ms_ / 2, kSweepAfterMs);
+  }
   swept_ = watermark_;
   swept_ms_ = now;
   for (const auto& [line, epoch] : save_pins_) {

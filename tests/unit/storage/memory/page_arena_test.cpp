@@ -6,6 +6,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -13,6 +14,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace verso::storage {
 namespace {
@@ -111,6 +113,77 @@ TEST_CASE("memory given back is no longer backed and can be had again") {
   REQUIRE(arena->Reserve(32 << 20));
   std::memset(At(arena.get(), arena->Allocate(kPageBytesMax)), 1, kPageBytesMax);
   CHECK(arena->CheckCounters() == "");
+}
+
+size_t FileBytes(const PageArena& arena) {
+  struct stat info = {};
+  REQUIRE(fstat(arena.fd(), &info) == 0);
+  return static_cast<size_t>(info.st_blocks) * 512;
+}
+
+// A forked child that backs at most `pieces` of what the arena has promised. Returns how many.
+int BackInChild(const PageArena& arena, int pieces) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!const_cast<PageArena&>(arena).ProtectForChild()) _exit(255);
+    int done = 0;
+    while (done < pieces && arena.BackAhead()) ++done;
+    _exit(done);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+TEST_CASE("a save's child backs the memory that its parent grows into") {
+  auto arena = Make(size_t{1} << 30);
+  const size_t slab_count = 64;
+  const size_t before = FileBytes(*arena);
+  arena->Tick(true, true);
+  const int pieces = BackInChild(*arena, 250);
+  REQUIRE(pieces > 100);
+  CHECK(FileBytes(*arena) >= before + (size_t{16} << 20));
+  CHECK(arena->stats().bytes_backed == FileBytes(*arena));
+
+  // Grown into in the promised order, writable, and nothing more asked of the kernel.
+  const size_t backed = FileBytes(*arena);
+  REQUIRE(arena->Reserve(slab_count * kSlabBytes));
+  for (size_t i = 0; i < slab_count; ++i) {
+    const Cell cell = arena->Allocate(kPageBytesMax);
+    CHECK(At(arena.get(), cell)[0] == 0);
+    std::memset(At(arena.get(), cell), 1, kPageBytesMax);
+  }
+  CHECK(FileBytes(*arena) == backed);
+
+  // After the save: what is backed is ready, nothing is promised any more.
+  while (arena->Tick(false)) {
+  }
+  CHECK(arena->stats().bytes_backed == FileBytes(*arena));
+  CHECK(arena->CheckCounters().empty());
+  while (arena->Trim(1000, false) > 0) {
+  }
+  CHECK(FileBytes(*arena) <= (slab_count + 256) * kSlabBytes);
+  CHECK(arena->CheckCounters().empty());
+}
+
+TEST_CASE("memory promised to a child that does little or nothing is not lost") {
+  auto arena = Make(size_t{64} << 20);
+  for (const int pieces : {0, 3, 0, 1}) {
+    arena->Tick(true, true);
+    CHECK(BackInChild(*arena, pieces) == pieces);
+    REQUIRE(arena->Reserve(kPageBytesMax));
+    while (arena->Tick(false)) {
+    }
+    CHECK(arena->stats().bytes_backed == FileBytes(*arena));
+  }
+  // All of the address space can still be had.
+  std::vector<Cell> cells;
+  while (arena->Reserve(kPageBytesMax)) cells.push_back(arena->Allocate(kPageBytesMax));
+  CHECK(cells.size() > 800);
+  for (const Cell cell : cells) arena->Free(cell, kPageBytesMax);
+  CHECK(arena->bytes_allocated() == 0);
+  CHECK(arena->CheckCounters().empty());
 }
 
 TEST_CASE("a full file system under arena-dir is an answer, not a signal") {
