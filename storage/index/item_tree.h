@@ -103,7 +103,9 @@ uint64_t ItemsCount(const PageArena& arena, const Ref& root);
 // How many items are below this place. Requires: kZset or kStream (or null).
 uint64_t ItemsRank(const PageArena& arena, const Ref& root, const ItemBound& bound);
 
-// A place between items, moving both ways. Valid until the next write to the tree's line.
+struct ItemPath;  // item_tree_leaf.h
+
+// On an item, moving both ways. Valid until the next write to the tree's line.
 //   for (auto at = ItemCursor::At(arena, root, 0); at.valid(); at.Next()) Use(at.item());
 class ItemCursor {
  public:
@@ -111,6 +113,8 @@ class ItemCursor {
   static ItemCursor At(const PageArena& arena, const Ref& root, uint64_t index);
   // On the first item not below the place; not valid if there is none.
   static ItemCursor From(const PageArena& arena, const Ref& root, const ItemBound& bound);
+  // On the first item equal to this one (kStream: with this id); not valid if there is none.
+  static ItemCursor Exactly(const PageArena& arena, const Ref& root, const Item& item);
   // On the last item below the place.
   static ItemCursor Before(const PageArena& arena, const Ref& root, const ItemBound& bound);
 
@@ -125,17 +129,17 @@ class ItemCursor {
  private:
   struct Step {
     const char* page;
-    uint32_t height_flavour;  // aux of the page's reference
-    uint32_t index;           // of the child the path goes through
+    uint32_t index;  // of the child the path goes through
   };
 
   explicit ItemCursor(const PageArena& arena) : arena_(&arena) {}
+  void Follow(const ItemPath& path);
   void Descend(const Ref& ref, bool to_last);
   void EnterLeaf(const Ref& ref);
   void SetPlace(uint32_t place);
   void Load();
-  bool ToNextLeaf();
-  bool ToPrevLeaf();
+  void ToNextLeaf();
+  void ToPrevLeaf();
 
   const PageArena* arena_;
   const char* leaf_ = nullptr;
@@ -155,6 +159,9 @@ class ItemCursor {
 // The item at `index`, the item equal to this one (kStream: with this id). Views into pages.
 std::optional<ItemView> ItemsAt(const PageArena& arena, const Ref& root, uint64_t index);
 std::optional<ItemView> ItemsFind(const PageArena& arena, const Ref& root, const Item& item);
+
+// Its index, that is its rank.
+std::optional<uint64_t> ItemsIndexOf(const PageArena& arena, const Ref& root, const Item& item);
 
 // Below, equal or above 0, as ByteView::compare does with the payload's bytes.
 int ItemCompare(const PageArena& arena, const ItemView& item, ByteView bytes);

@@ -29,7 +29,9 @@ bool CheckPage(const char* page, const Ref& self) {
     case PageKind::kCollection:
       return CheckCollection(page, self);
     case PageKind::kItemInner:
+      return CheckItemInner(page, self);
     case PageKind::kItemLeaf:
+      return CheckItemLeaf(page, self);
     case PageKind::kNone:
       break;
   }

@@ -6,6 +6,7 @@
 
 #include "storage/index/counted_btree_node.h"
 #include "storage/index/hash_trie_node.h"
+#include "storage/index/item_tree_node.h"
 #include "storage/index/rope.h"
 #include "storage/memory/dead_list.h"
 #include "storage/memory/line_root.h"
@@ -59,7 +60,11 @@ void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
       VisitCollection(page, self, some);
       break;
     case PageKind::kItemInner:
+      VisitItemInner(page, self, some);
+      break;
     case PageKind::kItemLeaf:
+      VisitItemLeaf(page, self, some);
+      break;
     case PageKind::kValue:
     case PageKind::kTreeLeaf:
     case PageKind::kNone:
