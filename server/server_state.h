@@ -53,6 +53,18 @@ struct ServerState {
   void ApplySettings() {
     environment.databases = static_cast<int>(settings.databases);
     environment.bulk_bytes_max = settings.proto_max_bulk_len;
+    environment.limits = {
+        .hash_entries = settings.hash_max_listpack_entries,
+        .hash_value_bytes = settings.hash_max_listpack_value,
+        .set_integers = settings.set_max_intset_entries,
+        .set_entries = settings.set_max_listpack_entries,
+        .set_value_bytes = settings.set_max_listpack_value,
+        .zset_entries = settings.zset_max_listpack_entries,
+        .zset_value_bytes = settings.zset_max_listpack_value,
+        .list_size = settings.list_max_listpack_size,
+        .stream_node_bytes = settings.stream_node_max_bytes,
+        .stream_node_entries = settings.stream_node_max_entries,
+    };
   }
   uint64_t used_memory() const { return store->arena().bytes_allocated(); }
 };

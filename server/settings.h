@@ -53,6 +53,18 @@ struct Settings {
   int64_t databases = 16;
   std::string arena_dir;
 
+  // How long collections stay packed (storage/types/collection_limits.h).
+  int64_t hash_max_listpack_entries = 512;
+  uint64_t hash_max_listpack_value = 64;
+  int64_t set_max_intset_entries = 512;
+  int64_t set_max_listpack_entries = 128;
+  uint64_t set_max_listpack_value = 64;
+  int64_t zset_max_listpack_entries = 128;
+  uint64_t zset_max_listpack_value = 64;
+  int64_t list_max_listpack_size = -2;
+  uint64_t stream_node_max_bytes = 4096;
+  int64_t stream_node_max_entries = 100;
+
   // The process.
   bool daemonize = false;
   int64_t hz = 10;

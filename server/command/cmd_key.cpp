@@ -9,6 +9,7 @@
 #include "server/command/string_reply.h"
 #include "storage/index/rope.h"
 #include "storage/memory/store.h"
+#include "storage/types/type_ops.h"
 
 namespace verso::server {
 namespace {
@@ -67,7 +68,7 @@ Outcome RenameTo(WriteView& view, CommandContext& context, bool only_free) {
   const Key from = context.KeyAt(view, 1);
   const Key to = context.KeyAt(view, 2);
   if (!view.Exists(from)) return context.Fail(error::kNoSuchKey);
-  const bool done = from.bytes != to.bytes && !(only_free && FindForWrite(view, to).has_value());
+  const bool done = from.bytes != to.bytes && !(only_free && view.FindForWrite(to).has_value());
   if (done) view.Rename(from, to);
   if (only_free) {
     context.reply().Integer(done ? 1 : 0);
@@ -163,12 +164,10 @@ size_t CopyReserve(const ReadView& view, const CommandContext& context) {
 
 Outcome ObjectEncoding(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> value = Peek(view, context, context.KeyAt(view, 2));
-  if (!value.has_value()) {
-    context.reply().Null();
-  } else if (value->type == ValueType::kString) {
-    context.reply().Bulk(storage::StringEncoding(view.arena(), *value));
+  if (value.has_value()) {
+    context.reply().Bulk(storage::TypeOpsOf(value->type).encoding(view.arena(), *value));
   } else {
-    context.reply().Bulk(storage::TypeName(value->type));
+    context.reply().Null();
   }
   return Outcome::kDone;
 }

@@ -152,7 +152,7 @@ Outcome Set(WriteView& view, CommandContext& context) {
       return Outcome::kDone;
     }
   }
-  if (set.keep_deadline) set.keep_deadline = FindForWrite(view, key).has_value();
+  if (set.keep_deadline) set.keep_deadline = view.FindForWrite(key).has_value();
   SetAndEmit(view, context, key, value, set);
   if (!options.get) context.reply().Ok();
   return Outcome::kDone;
@@ -282,7 +282,7 @@ Outcome Msetnx(WriteView& view, CommandContext& context) {
   if (FailedPairs(context)) return Outcome::kDone;
   bool free = true;
   ForEachKey(view, context, 1, 2,
-             [&](size_t, const Key& key) { free = free && !FindForWrite(view, key).has_value(); });
+             [&](size_t, const Key& key) { free = free && !view.FindForWrite(key).has_value(); });
   if (free) SetPairs(view, context);
   context.reply().Integer(free ? 1 : 0);
   return Outcome::kDone;

@@ -21,7 +21,7 @@ constexpr KeyEvent kIncrByFloatEvent{"incrbyfloat", '$'};
 // Adds to the integer that the key holds (0 if it holds nothing) and replies the sum.
 Outcome Add(WriteView& view, CommandContext& context, int64_t by) {
   const Key key = context.KeyAt(view, 1);
-  const std::optional<ValueView> old = FindForWrite(view, key);
+  const std::optional<ValueView> old = view.FindForWrite(key);
   int64_t number = 0;
   if (old.has_value()) {
     if (IsWrongType(old)) return context.Fail(error::kWrongType);
@@ -58,7 +58,7 @@ Outcome Decrby(WriteView& view, CommandContext& context) {
 
 Outcome Incrbyfloat(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
-  const std::optional<ValueView> old = FindForWrite(view, key);
+  const std::optional<ValueView> old = view.FindForWrite(key);
   long double number = 0;
   if (old.has_value()) {
     if (IsWrongType(old)) return context.Fail(error::kWrongType);

@@ -21,7 +21,7 @@ Outcome Append(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const ByteView tail = context[2];
   const size_t bytes_max = StringBytesMax(context);
-  const std::optional<ValueView> old = FindForWrite(view, key);
+  const std::optional<ValueView> old = view.FindForWrite(key);
   if (IsWrongType(old)) return context.Fail(error::kWrongType);
   size_t length = old.has_value() ? storage::StringLength(view.arena(), *old) : 0;
   if (length > bytes_max || tail.size() > bytes_max - length) {

@@ -13,6 +13,7 @@
 #include "server/command/effect_unit.h"
 #include "server/resp/reply.h"
 #include "storage/keyspace/keyspace.h"
+#include "storage/types/collection_limits.h"
 
 namespace verso::server {
 
@@ -23,6 +24,7 @@ class Session;
 struct CommandEnvironment {
   int databases = 16;
   size_t bulk_bytes_max = size_t{512} << 20;  // proto-max-bulk-len: the limit of a string, too
+  storage::CollectionLimits limits;           // thresholds of packed collections
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   uint64_t random_state = 0x9E3779B97F4A7C15;

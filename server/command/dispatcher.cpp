@@ -12,7 +12,7 @@ using storage::WriteView;
 
 void ChangeTracker::KeyChanged(const storage::Line&, int, const storage::Key& key,
                                const storage::KeyEvent& event) {
-  ++changes_;
+  changes_ += event.changes;
   if (event.klass == 'x') {
     ++expired_;
     if (consumer_ != nullptr) {

@@ -14,17 +14,10 @@ namespace verso::server {
 // continuation needs makes writers copy pages, which costs more than copying out a megabyte.
 inline constexpr size_t kStringBytesAtOnce = size_t{1} << 20;
 
-inline bool IsWrongType(const std::optional<storage::ValueView>& value) {
-  return value.has_value() && value->type != storage::ValueType::kString;
-}
-
-// Find for commands that write what depends on what was there. An expired entry is removed first,
-// and recorded as such: so the command means the same when it is replayed, where no time passes.
-inline std::optional<storage::ValueView> FindForWrite(storage::WriteView& view,
-                                                      const storage::Key& key) {
-  std::optional<storage::ValueView> value = view.Find(key);
-  if (!value.has_value()) view.Erase(key, {"del", 'g'});
-  return value;
+// Is there something of another type?
+inline bool IsWrongType(const std::optional<storage::ValueView>& value,
+                        storage::ValueType wanted = storage::ValueType::kString) {
+  return value.has_value() && value->type != wanted;
 }
 
 // Replies a whole string or a part of it at once: straight from the page, a rope piece by piece.

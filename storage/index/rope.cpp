@@ -162,20 +162,6 @@ struct Reader {
   }
 };
 
-Ref CopyBelow(Line& line, const Ref& from) {
-  const bool chunk = from.kind() == PageKind::kValue;
-  const Ref to = line.NewPage(from.kind(), from.size(), from.aux());
-  char* page = line.arena().ResolveMutable(to);
-  std::memcpy(page, line.arena().Resolve(from), from.size());
-  if (chunk) return to;
-  const size_t header = HeaderBytes(from.kind());
-  Ref* refs = reinterpret_cast<Ref*>(page + header);
-  for (size_t i = 0; i < (from.size() - header) / sizeof(Ref); ++i) {
-    if (refs[i]) refs[i] = CopyBelow(line, refs[i]);
-  }
-  return to;
-}
-
 // Are these the references that a page of this level may have?
 bool CheckRefs(const char* from, size_t count, int level) {
   bool good = true;
@@ -238,8 +224,6 @@ void RopeWrite(Line& line, Ref* root_slot, uint64_t offset, ByteView bytes) {
   header->length = std::max(header->length, end);
   WriteChildren(line, refs, levels, offset, bytes);
 }
-
-Ref RopeCopy(Line& line, const Ref& root) { return CopyBelow(line, root); }
 
 uint64_t RopeEstimate(uint64_t offset, uint64_t count) {
   if (count == 0) return 0;

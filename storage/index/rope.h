@@ -74,9 +74,6 @@ Ref RopeFromRun(Line& line, const Ref& run);
 // not lie in this rope.
 void RopeWrite(Line& line, Ref* root_slot, uint64_t offset, ByteView bytes);
 
-// A rope with the same contents and holes that shares no page with this one (COPY, V10).
-Ref RopeCopy(Line& line, const Ref& root);
-
 // Upper bound of the arena bytes that RopeWrite of `count` bytes at `offset` allocates, whatever
 // the rope (RopeBuild: offset 0).
 uint64_t RopeEstimate(uint64_t offset, uint64_t count);

@@ -25,6 +25,7 @@
 #include "storage/index/hash_trie.h"
 #include "storage/memory/line.h"
 #include "storage/memory/line_root.h"
+#include "storage/types/content_hash.h"
 #include "storage/types/string_value.h"
 #include "storage/types/value.h"
 
@@ -40,6 +41,8 @@ using Key = TrieKey;
 struct KeyEvent {
   const char* name;
   char klass;
+  // What rdb_changes_since_last_save counts for it: elements of a collection, as Redis does.
+  uint32_t changes = 1;
 };
 
 class KeyObserver {
@@ -71,6 +74,7 @@ class ReadView {
   int db() const { return db_; }
   uint64_t moment_ms() const { return moment_ms_; }
   const PageArena& arena() const { return *arena_; }
+  const HashSecret& secret() const;
   bool pinned() const { return line_ == nullptr; }
 
   Key MakeKey(ByteView bytes) const;
@@ -146,6 +150,35 @@ class WriteView : public ReadView {
   size_t SetRange(const Key& key, size_t offset, ByteView bytes, const KeyEvent& event);
   size_t Append(const Key& key, ByteView bytes, const KeyEvent& event);
 
+  // ---- values of any type (write_view_value.cpp). A write class of a type goes: FindForWrite;
+  // then ReplaceValue, or changes through WritablePack and WritableCollection; then NotifyChanged
+  // or Erase, once (K3).
+
+  // Find for what is going to be changed: an expired entry goes first, as "expired", so that the
+  // change means the same when it is replayed, where no time passes.
+  std::optional<ValueView> FindForWrite(const Key& key);
+  // Puts a value (BuildString, BuildPack, BuildCollection), whatever was there, which is retired.
+  // SetValue gives it the deadline it says, ReplaceValue that of the live entry it replaces.
+  void SetValue(const Key& key, const ValueView& value) { PutValue(db_, key, value); }
+  void ReplaceValue(const Key& key, ValueView value);
+  // Inline up to kInlineBytesMax (bytes must live until the value is put), a run up to
+  // kRunBytesMax, else a rope. Also for what stands inside a collection.
+  ValueView BuildString(ByteView bytes);
+  // Requires: at most kPackBytesMax.
+  ValueView BuildPack(ValueType type, uint8_t hint, ByteView pack);
+  // A large collection without contents: zeros and null references.
+  ValueView BuildCollection(ValueType type, size_t refs);
+  // The entry made writable, with the path to it; nullopt: no such key (expired or not).
+  std::optional<TrieMutableValue> MutateValue(const Key& key);
+  // The bytes of the live value, writable where they stand: to overwrite, not to lengthen. For one
+  // that is packed, and for one that is large (CollectionAt, CollectionRefs). Require: it is there.
+  char* WritablePack(const Key& key);
+  char* WritableCollection(const Key& key);
+  // Says that a key was changed: exactly once per command and key, afterwards (K3).
+  void NotifyChanged(const Key& key, const KeyEvent& event) { Changed(db_, key, event); }
+  // The access clock of what is put now.
+  uint16_t clock() const { return Clock(); }
+
   // Removes a live key. False if there is none (an expired entry is removed all the same, as
   // "expired").
   bool Erase(const Key& key, const KeyEvent& event);
@@ -179,7 +212,6 @@ class WriteView : public ReadView {
   // Removes an entry that is there; the value is the caller's.
   TriePrevious TakeEntry(int db, const Key& key);
   void MoveDeadline(DatabaseRoot* root, const Key& key, uint64_t from_ms, uint64_t to_ms);
-  ValueView BuildString(ByteView value);
   bool OverwriteExternal(const Key& key, ByteView value, const SetOptions& options);
   void WriteWithin(const Key& key, size_t offset, ByteView bytes, size_t length);
   void Changed(int db, const Key& key, const KeyEvent& event);
@@ -191,12 +223,6 @@ class WriteView : public ReadView {
 // Order-free digest of a database, or of all (db -1): the sum over keys of a hash of (database,
 // key, type, value, deadline). Equal contents give equal digests whatever the history, the layout
 // and the hash secret. Entries expired at the view's moment do not count.
-struct Digest {
-  uint64_t low = 0;
-  uint64_t high = 0;
-  std::string Hex() const;  // 40 hex digits, the length DEBUG DIGEST users know
-  bool operator==(const Digest&) const = default;
-};
 Digest DigestOf(const ReadView& view, int db);
 Digest DigestOfKey(const ReadView& view, const Key& key);  // DEBUG DIGEST-VALUE; zero if missing
 

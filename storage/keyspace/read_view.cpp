@@ -3,8 +3,8 @@
 #include "storage/index/counted_btree.h"
 #include "storage/index/hash_trie.h"
 #include "storage/keyspace/keyspace.h"
-#include "storage/memory/page_kinds.h"
 #include "storage/memory/store.h"
+#include "storage/memory/subtree.h"
 
 namespace verso::storage {
 namespace {
@@ -12,14 +12,6 @@ namespace {
 // Deadlines at or before the moment: the items below (moment + 1, 0).
 uint64_t ExpiredCount(const PageArena& arena, const DatabaseRoot& root, uint64_t moment_ms) {
   return TreeRank(arena, root.deadlines, TreeItem{moment_ms + 1, 0});
-}
-
-uint64_t TreeBytes(const PageArena& arena, const Ref& ref) {
-  uint64_t bytes = RunBytes(ref.size());
-  if (HasChildren(ref.kind())) {
-    VisitRefs(arena.Resolve(ref), ref, [&](const Ref& child) { bytes += TreeBytes(arena, child); });
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -49,6 +41,8 @@ ReadView& ReadView::operator=(const ReadView& other) {
   moment_ms_ = other.moment_ms_;
   return *this;
 }
+
+const HashSecret& ReadView::secret() const { return store_->secret(); }
 
 Key ReadView::MakeKey(ByteView bytes) const { return Key{bytes, Hash64(bytes, store_->secret())}; }
 
@@ -143,8 +137,8 @@ std::optional<uint64_t> ReadView::MemoryUsage(const Key& key) const {
   if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;
   constexpr uint64_t kSlotBytes = 3 + sizeof(uint16_t);  // fingerprint, offset, clock
   uint64_t bytes = entry->bytes + kSlotBytes;
-  if (entry->key_external) bytes += TreeBytes(*arena_, entry->key_ref);
-  if (entry->value.external) bytes += TreeBytes(*arena_, entry->value.ref);
+  if (entry->key_external) bytes += SubtreeBytes(*arena_, entry->key_ref);
+  if (entry->value.external) bytes += SubtreeBytes(*arena_, entry->value.ref);
   return bytes;
 }
 

@@ -7,6 +7,7 @@
 #include "storage/index/rope.h"
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/store.h"
+#include "storage/memory/subtree.h"
 
 namespace verso::storage {
 namespace {
@@ -17,19 +18,6 @@ constexpr KeyEvent kRenameTo{"rename_to", 'g'};
 constexpr KeyEvent kMoveFrom{"move_from", 'g'};
 constexpr KeyEvent kMoveTo{"move_to", 'g'};
 constexpr KeyEvent kCopyTo{"copy_to", 'g'};
-
-Ref NewRun(Line& line, ByteView bytes) {
-  const Ref run = line.NewPage(PageKind::kValue, bytes.size());
-  std::memcpy(line.arena().ResolveMutable(run), bytes.data(), bytes.size());
-  return run;
-}
-
-ValueView External(const Ref& ref) {
-  ValueView value;
-  value.external = true;
-  value.ref = ref;
-  return value;
-}
 
 }  // namespace
 
@@ -89,17 +77,6 @@ TriePrevious WriteView::TakeEntry(int db, const Key& key) {
 
 // ---- strings
 
-ValueView WriteView::BuildString(ByteView bytes) {
-  ValueView value;
-  if (bytes.size() <= kInlineBytesMax) {
-    value.bytes = bytes;
-  } else {
-    value = External(bytes.size() <= kRunBytesMax ? NewRun(*writable_line_, bytes)
-                                                  : RopeBuild(*writable_line_, bytes));
-  }
-  return value;
-}
-
 // A value in a run of its own over one with the same deadline: no entry moves. With the same size
 // even the run stays.
 bool WriteView::OverwriteExternal(const Key& key, ByteView value, const SetOptions& options) {
@@ -117,7 +94,7 @@ bool WriteView::OverwriteExternal(const Key& key, ByteView value, const SetOptio
     writable_line_->MarkWritten();
   } else {
     const Ref replaced = *slot;
-    *slot = NewRun(*writable_line_, value);
+    *slot = BuildString(value).ref;
     writable_line_->Retire(replaced);
   }
   old->header->type_hint =
@@ -144,33 +121,29 @@ void WriteView::SetString(const Key& key, ByteView value, const SetOptions& opti
 
 size_t WriteView::SetRange(const Key& key, size_t offset, ByteView bytes, const KeyEvent& event) {
   VERSO_CHECK(offset + bytes.size() <= kStringBytesMax);
-  std::optional<TrieEntry> entry = FindEntry(key);
-  if (entry && Expired(entry->value.deadline_ms)) {
-    writable_line_->Retire(TakeEntry(db_, key).value);
-    Changed(db_, key, kExpired);
-    entry.reset();
-  }
-  const size_t old_length = entry ? StringLength(*arena_, entry->value) : 0;
+  const std::optional<ValueView> old = FindForWrite(key);
+  const size_t old_length = old ? StringLength(*arena_, *old) : 0;
   const size_t length = std::max(old_length, offset + bytes.size());
   if (bytes.empty()) return old_length;
-  const bool external = entry && entry->value.external;
-  if (external && (entry->value.ref.kind() == PageKind::kRope || length == old_length ||
-                   length > kRunBytesMax)) {
+  if (old && old->external &&
+      (old->ref.kind() == PageKind::kRope || length == old_length || length > kRunBytesMax)) {
     WriteWithin(key, offset, bytes, length);
   } else if (length <= kRunBytesMax) {  // short enough to be composed whole
-    std::string whole = entry ? StringCopy(*arena_, entry->value) : std::string();
+    std::string whole = old ? StringCopy(*arena_, *old) : std::string();
     whole.resize(length);
     std::memcpy(whole.data() + offset, bytes.data(), bytes.size());
     ValueView built = BuildString(whole);
-    built.deadline_ms = entry ? entry->value.deadline_ms : kNoDeadline;
+    built.deadline_ms = old ? old->deadline_ms : kNoDeadline;
     built.hint = kStringRaw;
     PutValue(db_, key, built);
   } else {
-    const std::string head = entry ? StringCopy(*arena_, entry->value) : std::string();
-    const uint64_t deadline_ms = entry ? entry->value.deadline_ms : kNoDeadline;
+    const std::string head = old ? StringCopy(*arena_, *old) : std::string();
+    const uint64_t deadline_ms = old ? old->deadline_ms : kNoDeadline;
     Ref rope = RopeBuild(*writable_line_, head);
     RopeWrite(*writable_line_, &rope, offset, bytes);
-    ValueView built = External(rope);
+    ValueView built;
+    built.external = true;
+    built.ref = rope;
     built.deadline_ms = deadline_ms;
     built.hint = kStringRaw;
     PutValue(db_, key, built);
@@ -257,12 +230,7 @@ bool WriteView::Copy(const Key& from, const Key& to, int to_db) {
   ValueView value = entry->value;
   const std::string inlined(value.bytes);
   value.bytes = inlined;
-  if (value.external) {  // V10: nothing is shared inside a version
-    value.ref =
-        value.ref.kind() == PageKind::kRope
-            ? RopeCopy(*writable_line_, value.ref)
-            : NewRun(*writable_line_, ByteView(arena_->Resolve(value.ref), value.ref.size()));
-  }
+  if (value.external) value.ref = CopySubtree(*writable_line_, value.ref);  // V10
   PutValue(to_db, to, value);
   Changed(to_db, to, kCopyTo);
   return true;

@@ -6,9 +6,9 @@
 
 #include "storage/index/counted_btree.h"
 #include "storage/index/hash_trie.h"
-#include "storage/index/rope.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/store.h"
+#include "storage/types/type_ops.h"
 
 namespace verso::storage {
 
@@ -95,10 +95,10 @@ class StoreAudit {
       keys.ForEach([&](const TrieEntry& entry) {
         ++entries;
         if (entry.value.deadline_ms != kNoDeadline) ++with_deadline;
-        if (entry.value.external && entry.value.ref.kind() == PageKind::kRope) {
-          const std::string rope = RopeValidate(store_.arena(), entry.value.ref);
-          if (!rope.empty()) Fail(where + ": " + rope);
-        }
+        const TypeOps& ops = TypeOpsOf(entry.value.type);
+        if (ops.validate == nullptr) return;
+        const std::string fault = ops.validate(store_.arena(), entry.value, store_.secret());
+        if (!fault.empty()) Fail(where + ": " + fault);
       });
       if (entries != database.count) return Fail(where + ": count is wrong");
       if (with_deadline != TreeCount(store_.arena(), database.deadlines))

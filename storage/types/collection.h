@@ -20,8 +20,14 @@
 #include <cstdint>
 
 #include "storage/memory/page.h"
+#include "storage/types/value.h"
 
 namespace verso::storage {
+
+// The hint of a key's entry (ValueView::hint), the same for all collection types. Higher numbers
+// are a type's own.
+inline constexpr uint8_t kCollectionPacked = 0;
+inline constexpr uint8_t kCollectionLarge = 1;
 
 inline constexpr size_t kCollectionScalars = 6;
 inline constexpr size_t kCollectionRefsMax = 8;
@@ -82,6 +88,11 @@ inline const Ref& CollectionTrie(const char* page, const Ref& self, size_t index
   if (self.size() < CollectionBytes(index + 1)) return kNullRef;
   const Ref& ref = CollectionRefs(page)[index];
   return ref.kind() == PageKind::kTrieDir || ref.kind() == PageKind::kTrieLeaf ? ref : kNullRef;
+}
+
+// The page of a value that is large, null if it has none (also where a damaged store says so).
+inline Ref CollectionRef(const ValueView& value) {
+  return value.external && value.ref.kind() == PageKind::kCollection ? value.ref : kNullRef;
 }
 
 template <typename Visitor>

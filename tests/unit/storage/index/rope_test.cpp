@@ -16,6 +16,7 @@
 #include "storage/memory/line_root.h"
 #include "storage/memory/size_class.h"
 #include "storage/memory/store.h"
+#include "storage/memory/subtree.h"
 
 namespace verso::storage {
 namespace {
@@ -339,7 +340,7 @@ TEST_CASE("A copied rope has the contents and holes, and pages of its own", "[ro
   fixture.Build(std::string(10'000, 'x'));
   fixture.Write(200 * kMiB, "tail");
   const size_t before = fixture.Allocated();
-  const Ref copy = RopeCopy(fixture.line(), fixture.root());
+  const Ref copy = CopySubtree(fixture.line(), fixture.root());
   REQUIRE(RopeLength(fixture.arena(), copy) == 200 * kMiB + 4);
   REQUIRE(RopeValidate(fixture.arena(), copy) == "");
   REQUIRE(fixture.Allocated() - before < 32 * 1024);

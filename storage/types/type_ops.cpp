@@ -1,0 +1,40 @@
+#include "storage/types/type_ops.h"
+
+#include "storage/base/check.h"
+#include "storage/index/rope.h"
+#include "storage/types/string_value.h"
+
+namespace verso::storage {
+namespace {
+
+void DigestString(const PageArena& arena, const ValueView& value, ContentHash* into) {
+  StringForEachPiece(arena, value, 0, kStringBytesMax,
+                     [into](ByteView piece) { into->Bytes(piece); });
+}
+
+std::string ValidateString(const PageArena& arena, const ValueView& value, const HashSecret&) {
+  if (!value.external || value.ref.kind() != PageKind::kRope) return "";
+  return RopeValidate(arena, value.ref);
+}
+
+// By ValueType; a type without functions has no commands that could make one.
+constexpr TypeOps kTypes[kTypeCount] = {
+    {&DigestString, &StringEncoding, &ValidateString},  // string
+    {},                                                 // list
+    {},                                                 // set
+    {},                                                 // zset
+    {},                                                 // hash
+    {},                                                 // 5 is no type
+    {},                                                 // stream
+};
+
+}  // namespace
+
+const TypeOps& TypeOpsOf(ValueType type) {
+  VERSO_CHECK(static_cast<int>(type) < kTypeCount);
+  const TypeOps& ops = kTypes[static_cast<int>(type)];
+  VERSO_CHECK(ops.digest != nullptr && ops.encoding != nullptr);
+  return ops;
+}
+
+}  // namespace verso::storage
