@@ -27,17 +27,34 @@ char* MapShared(size_t bytes) {
 
 // What the small-object pool takes its chunks from: each chunk is a mapping of its own.
 class MappedMemory final : public std::pmr::memory_resource {
+ public:
+  size_t bytes() const { return bytes_; }
+
+ private:
   static size_t Rounded(size_t bytes) {
     return (bytes + kOsPageBytes - 1) / kOsPageBytes * kOsPageBytes;
   }
-  void* do_allocate(size_t bytes, size_t) override { return MapShared(Rounded(bytes)); }
+  void* do_allocate(size_t bytes, size_t) override {
+    void* const memory = MapShared(Rounded(bytes));
+    bytes_ += Rounded(bytes);
+    return memory;
+  }
   void do_deallocate(void* memory, size_t bytes, size_t) override {
     munmap(memory, Rounded(bytes));
+    bytes_ -= Rounded(bytes);
   }
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
     return this == &other;
   }
+
+  size_t bytes_ = 0;
 };
+
+MappedMemory* MappedClientMemory() {
+  // Never destroyed: clients of static lifetime may still give memory back while the process ends.
+  static auto* mapped = new MappedMemory;
+  return mapped;
+}
 
 }  // namespace
 
@@ -106,23 +123,25 @@ bool LargeBuffer::Grow(size_t capacity) {
     if (memory == MAP_FAILED) return false;
   }
   data_ = static_cast<char*>(memory);
+  bytes_of_all_ += capacity - capacity_;
   capacity_ = capacity;
   return true;
 }
 
 void LargeBuffer::Reset() {
   if (data_ != nullptr) munmap(data_, capacity_);
+  bytes_of_all_ -= capacity_;
   data_ = nullptr;
   capacity_ = 0;
 }
 
 std::pmr::memory_resource* ClientMemory() {
-  // Never destroyed: clients of static lifetime may still give memory back while the process ends.
-  static auto* upstream = new MappedMemory;
   static auto* pool = new std::pmr::unsynchronized_pool_resource(
       std::pmr::pool_options{.max_blocks_per_chunk = 1024, .largest_required_pool_block = 4096},
-      upstream);
+      MappedClientMemory());
   return pool;
 }
+
+size_t ClientMemoryBytes() { return MappedClientMemory()->bytes(); }
 
 }  // namespace verso::server

@@ -77,13 +77,18 @@ class LargeBuffer {
   bool Grow(size_t capacity);
   void Reset();
 
+  static size_t bytes_of_all() { return bytes_of_all_; }
+
  private:
   char* data_ = nullptr;
   size_t capacity_ = 0;
+  static inline size_t bytes_of_all_ = 0;
 };
 
 // Where small objects that come and go with clients live: std::pmr over DONTFORK mappings. One per
 // process.
 std::pmr::memory_resource* ClientMemory();
+// What it has taken from the kernel.
+size_t ClientMemoryBytes();
 
 }  // namespace verso::server

@@ -214,10 +214,16 @@ Status ReadConfigText(std::string_view text, const std::string& file, LoadedConf
   return Source(config).ReadText(text, file, 0);
 }
 
+Settings DefaultSettings() {
+  Settings settings;
+  // Room must be left for copies while a save runs, and for its child.
+  settings.maxmemory = CgroupMemoryLimit() / 10 * 7;
+  return settings;
+}
+
 Result<LoadedConfig> LoadConfig(const std::vector<std::string>& arguments) {
   LoadedConfig config;
-  // Room must be left for copies while a save runs, and for its child.
-  config.settings.maxmemory = CgroupMemoryLimit() / 10 * 7;
+  config.settings = DefaultSettings();
   size_t next = 0;
   if (!arguments.empty() && !arguments[0].starts_with("--")) {
     VERSO_TRY_STATUS(Source(&config).ReadFile(arguments[0], 0));

@@ -66,6 +66,9 @@ Status SetConfig(const ConfigRow& row, const std::vector<std::string>& words, bo
 // "100mb" → bytes. False: not a memory value.
 bool ParseMemory(std::string_view text, uint64_t* bytes);
 
+// Before any directive; maxmemory follows the cgroup's limit.
+Settings DefaultSettings();
+
 struct LoadedConfig {
   Settings settings;
   std::string file;                   // absolute, "" if none

@@ -32,14 +32,13 @@ bool ParseInteger(ByteView text, int64_t* value) {
 
 namespace {
 
-// strtod and strtold want an end of string, and take spaces and hexadecimal that we refuse.
+// As Redis: what strtod and strtold take whole (decimal, hexadecimal, infinities), but no leading
+// space and no NaN. They want an end of string.
 template <typename Float, Float (*kConvert)(const char*, char**)>
 bool ParseFloat(ByteView text, Float* value) {
   char copy[5 * 1024];
   if (text.empty() || text.size() >= sizeof(copy)) return false;
-  for (const char c : text) {
-    if (c == ' ' || (c >= '\t' && c <= '\r') || c == 'x' || c == 'X' || c == '\0') return false;
-  }
+  if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) return false;
   std::memcpy(copy, text.data(), text.size());
   copy[text.size()] = '\0';
   char* end = nullptr;

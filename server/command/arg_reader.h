@@ -26,8 +26,8 @@ namespace verso::server {
 // The whole text is one decimal int64 in its only spelling. False: *value is unchanged.
 bool ParseInteger(ByteView text, int64_t* value);
 bool ParseUnsigned(ByteView text, uint64_t* value);
-// The whole text is a number; no spaces, no hex, no NaN. Accepts inf, +inf, -inf, infinity in any
-// case.
+// The whole text is a number as strtod reads it, hexadecimal too; no leading space, no NaN. Accepts
+// inf, +inf, -inf, infinity in any case.
 bool ParseDouble(ByteView text, double* value);
 // The same in long double, for INCRBYFLOAT.
 bool ParseLongDouble(ByteView text, long double* value);

@@ -7,6 +7,8 @@
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
 #include "server/config.h"
+#include "server/config_rewrite.h"
+#include "server/logging.h"
 #include "server/server.h"
 
 namespace verso::server {
@@ -82,6 +84,20 @@ Outcome ConfigResetStat(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
+Outcome ConfigRewrite(Server& server, CommandContext& context) {
+  if (server.config_file().empty()) {
+    return context.Fail("ERR The server is running without a config file");
+  }
+  const Status written = RewriteConfigFile(server.config_file(), server.state().settings);
+  if (!written) {
+    LogWarning("CONFIG REWRITE failed: {}", written.error().context);
+    return context.Fail("ERR Rewriting config file: " + written.error().context);
+  }
+  LogNotice("CONFIG REWRITE executed with success.");
+  context.reply().Ok();
+  return Outcome::kDone;
+}
+
 constexpr char kConfig[] = "config";
 constexpr uint64_t kFlags = kAdmin | kNoScript | kLoading | kStale;
 constexpr ArgSpec kGetArgs[] = {{.name = "parameter", .flags = kMultiple}};
@@ -116,6 +132,14 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Sets the counters of INFO to zero.",
      .run = &ConfigResetStat},
+    {.name = "rewrite",
+     .arity = 2,
+     .flags = kFlags,
+     .group = Group::kServer,
+     .since = "0.1.0",
+     .complexity = "O(N) in the size of the file",
+     .summary = "Makes the configuration file say what is set now.",
+     .run = &ConfigRewrite},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,

@@ -244,7 +244,7 @@ Outcome CommandList(Server&, CommandContext& context) {
   }
   Names names;
   for (const CommandEntry& entry : CommandTable::Get().entries()) {
-    bool shown = entry.container == nullptr;
+    bool shown = true;
     if (filter == Filter::kModule) shown = false;
     if (filter == Filter::kPattern) shown = GlobMatch(word, entry.full_name);
     if (filter == Filter::kCategory) {

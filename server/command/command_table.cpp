@@ -24,7 +24,7 @@ CommandTable::CommandTable() {
   for (const CommandFamily family :
        {kStringCommands, kStringNumberCommands, kStringRangeCommands, kBitmapCommands, kKeyCommands,
         kKeyScanCommands, kExpireCommands, kConnectionCommands, kClientCommands, kServerCommands,
-        kConfigCommands, kDebugCommands, kIntrospectCommands}) {
+        kConfigCommands, kDebugCommands, kAboutCommands, kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -94,7 +94,11 @@ class Connection(resp.ServerCase):
         client = self.client()
         count = client.command("COMMAND", "COUNT")
         self.assertEqual(len(client.command("COMMAND")), count)
-        self.assertEqual(len(client.command("COMMAND", "LIST")), count)
+        names = client.command("COMMAND", "LIST")
+        self.assertEqual(len([name for name in names if b"|" not in name]), count)
+        self.assertIn(b"client|id", names)
+        self.assertEqual(client.command("ROLE"), [b"master", 0, []])
+        self.assertEqual(client.command("MODULE", "LIST"), [])
         get = client.command("COMMAND", "INFO", "get")[0]
         self.assertEqual(get[:2] + get[3:6], [b"get", 2, 1, 1, 1])
         self.assertEqual(set(get[2]), {b"readonly", b"fast"})

@@ -27,16 +27,19 @@ TEST_CASE("integers have one spelling") {
   CHECK_FALSE(ParseUnsigned("18446744073709551616", &large));
 }
 
-TEST_CASE("floats: no spaces, no hexadecimal, no NaN") {
+TEST_CASE("floats: what strtod takes, but no spaces and no NaN") {
   double value = 0;
   REQUIRE(ParseDouble("3.0e3", &value));
   CHECK(value == 3000);
   REQUIRE(ParseDouble("-inf", &value));
   REQUIRE(ParseDouble("+Infinity", &value));
-  for (const char* bad : {"", " 1", "1 ", "0x10", "nan", "1e400", "1..2", "abc"}) {
+  REQUIRE(ParseDouble("-0X1.8p+1", &value));
+  CHECK(value == -3);
+  for (const char* bad : {"", " 1", "\t1", "1 ", "0x", "0x1p", "nan", "1e400", "1..2", "abc"}) {
     INFO(bad);
     CHECK_FALSE(ParseDouble(bad, &value));
   }
+  CHECK_FALSE(ParseDouble(ByteView("1\0", 2), &value));
   char text[5200];
   long double sum = 0;
   REQUIRE(ParseLongDouble("10.50", &sum));
