@@ -12,6 +12,7 @@
 #include "server/command/arg_reader.h"
 #include "server/logging.h"
 #include "server/server.h"
+#include "server/session/transaction.h"
 
 namespace verso::server {
 
@@ -32,7 +33,7 @@ void Connection::OnReady(uint32_t events) {
   if ((interest_ & EPOLLIN) == 0) {
     // Nothing is received now, but a peer that has gone must be noticed: the set is
     // level-triggered.
-    if ((events & (EPOLLHUP | EPOLLERR)) != 0) CloseNow();
+    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) CloseNow();
     return;
   }
   if (Receive()) ProcessInput();
@@ -132,7 +133,8 @@ void Connection::ProcessInput() {
   if (running_) return;
   running_ = true;
   turn_mark_ = out_.written();
-  while (!closed() && !closing_ && rest_ == nullptr && begin_ < end_ && end_ - begin_ >= wanted_) {
+  while (!closed() && !closing_ && rest_ == nullptr && !blocked() && begin_ < end_ &&
+         end_ - begin_ >= wanted_) {
     if (out_.bytes_pending() > server_->OutputAllowance()) {
       reading_paused_ = true;
       break;
@@ -237,16 +239,55 @@ bool Connection::RunRequest(const Request& request) {
   if (mode_before != ReplyMode::kOn || session_.reply_mode != ReplyMode::kOn) {
     ApplyReplyMode(mark, mode_before);
   }
+  if (outcome == Outcome::kYield) Pin();
+  if (outcome == Outcome::kParked) server_->ArmBlockTimer();
+  if (session_.close_after_reply && outcome == Outcome::kDone) CloseAfterReply();
+  if (server_->state().blocked.ready()) server_->ServeBlocked();
+  return outcome == Outcome::kDone && !closing_ && !closed();
+}
+
+void Connection::Pin() {
+  storage::Store& store = server_->store();
+  pin_ = store.PinForRead(store.main(), server_->state().now_ms);
+  rest_db_ = session_.db;
+  progress_ms_ = server_->state().now_ms;
+  server_->WantRun(this);
+}
+
+void Connection::RunParked() {
+  const uint64_t mark = out_.written();
+  const Outcome outcome =
+      server_->dispatcher().Run(session_.parked->request(), session_, reply_, &rest_);
+  if (outcome == Outcome::kParked) return;
+  session_.parked.reset();
   if (outcome == Outcome::kYield) {
-    storage::Store& store = server_->store();
-    pin_ = store.PinForRead(store.main(), server_->state().now_ms);
-    rest_db_ = session_.db;
-    progress_ms_ = server_->state().now_ms;
-    server_->WantRun(this);
-    return false;
+    Pin();
+  } else {
+    MuteReply(mark, true);
   }
-  if (session_.close_after_reply) CloseAfterReply();
-  return !closing_ && !closed();
+  server_->WantFlush(this);
+  server_->WantRun(this);
+}
+
+void Connection::EndParked(const std::function<void(ReplyWriter&)>& write) {
+  const TimeoutReply on_timeout = session_.parked->reply;
+  session_.parked.reset();
+  const uint64_t mark = out_.written();
+  if (write != nullptr) {
+    write(reply_);
+  } else {
+    on_timeout == TimeoutReply::kNull ? reply_.Null() : reply_.NullArray();
+  }
+  MuteReply(mark, true);
+  server_->WantFlush(this);
+  server_->WantRun(this);
+}
+
+// CLIENT REPLY and a reply, or a piece of one, that was not written in the turn of its request.
+void Connection::MuteReply(uint64_t mark, bool last) {
+  ReplyMode& mode = session_.reply_mode;
+  if (mode == ReplyMode::kOff || mode == ReplyMode::kSkip) out_.TruncateTo(mark);
+  if (mode == ReplyMode::kSkip && last) mode = ReplyMode::kOn;
 }
 
 bool Connection::RunSlice() {
@@ -257,16 +298,14 @@ bool Connection::RunSlice() {
   }
   ++server_->state().metrics.slices;
   const uint64_t mark = out_.written();
-  const ReplyMode mode = session_.reply_mode;
   Slice slice(&reply_, kReplyBytesAtOnce * 4);
   const ReadView view(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
   const bool finished = rest_->Run(view, slice);
   if (out_.written() != mark) progress_ms_ = server_->state().now_ms;
-  if (mode == ReplyMode::kOff || mode == ReplyMode::kSkip) out_.TruncateTo(mark);
+  MuteReply(mark, finished);
   if (finished) {
     rest_.reset();
     pin_.Release();
-    if (mode == ReplyMode::kSkip) session_.reply_mode = ReplyMode::kOn;
     if (session_.close_after_reply) CloseAfterReply();
   }
   server_->WantFlush(this);
@@ -276,8 +315,9 @@ bool Connection::RunSlice() {
 void Connection::ApplyReplyMode(uint64_t mark, ReplyMode before) {
   ReplyMode& mode = session_.reply_mode;
   const bool mute = mode == ReplyMode::kOff || before == ReplyMode::kSkip;
-  if (mute && rest_ == nullptr) out_.TruncateTo(mark);
-  if (before == ReplyMode::kSkip && mode == ReplyMode::kSkip && rest_ == nullptr) {
+  const bool later = rest_ != nullptr || blocked();
+  if (mute && !later) out_.TruncateTo(mark);
+  if (before == ReplyMode::kSkip && mode == ReplyMode::kSkip && !later) {
     mode = ReplyMode::kOn;
   } else if (mode == ReplyMode::kSkipNext) {
     mode = ReplyMode::kSkip;
@@ -373,9 +413,11 @@ void Connection::CheckOutputLimits() {
 
 void Connection::UpdateInterest() {
   if (closed()) return;
-  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr;
-  const uint32_t interest =
-      (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
+  const bool waits_full = blocked() && input_bytes() >= kInputWhileBlocked;
+  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr && !waits_full;
+  const uint32_t interest = (read ? uint32_t{EPOLLIN} : 0) |
+                            (waits_full ? uint32_t{EPOLLRDHUP} : 0) |
+                            (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
   if (interest == interest_) return;
   interest_ = interest;
   server_->loop().Change(fd_, interest, this);
@@ -393,6 +435,7 @@ void Connection::CloseNow() {
   shutdown(fd_, SHUT_RDWR);
   close(fd_);
   fd_ = -1;
+  session_.parked.reset();
   rest_.reset();
   pin_.Release();
   out_.Clear();
@@ -405,7 +448,8 @@ void Connection::CloseNow() {
 bool Connection::CheckTimeouts(uint64_t now_ms) {
   if (closed()) return true;
   const auto timeout_ms = static_cast<uint64_t>(server_->state().settings.timeout) * 1000;
-  if (timeout_ms != 0 && rest_ == nullptr && now_ms > session_.active_ms + timeout_ms) {
+  if (timeout_ms != 0 && rest_ == nullptr && !blocked() &&
+      now_ms > session_.active_ms + timeout_ms) {
     LogVerbose("client {} ended: idle", session_.id);
     CloseNow();
     return true;
@@ -422,7 +466,10 @@ bool Connection::CheckTimeouts(uint64_t now_ms) {
 }
 
 size_t Connection::memory_bytes() const {
-  return sizeof(*this) + capacity_ + out_.blocks() * BufferPool::kBlockBytes;
+  const size_t queued =
+      (session_.transaction == nullptr ? 0 : session_.transaction->queue.memory_bytes()) +
+      (blocked() ? session_.parked->command.memory_bytes() : 0);
+  return sizeof(*this) + capacity_ + out_.blocks() * BufferPool::kBlockBytes + queued;
 }
 
 namespace {

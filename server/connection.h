@@ -6,6 +6,9 @@
 // Life:   open ──error, QUIT, KILL, limits──> closing ──output flushed (or not wanted)──> closed
 // ──end of turn──> destroyed
 //
+// A blocked client (session.parked) goes on receiving, so that its end is noticed, but parses
+// nothing until it has its reply.
+//
 // C1 Idle costs no buffer: input and output go back to the pool as soon as they are empty.
 // C2 Requests are parsed where they were received; the input does not move while requests of it are
 // running. C3 While a continuation runs, or replies that the client does not read exceed its
@@ -13,6 +16,7 @@
 // every connection that has something to say.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +50,10 @@ class Connection final : public PollTarget {
   void ProcessInput();
   // Sends what may leave. Called once per turn.
   void Flush();
+  // A blocked client's command, again: one of its keys has something.
+  void RunParked();
+  // The blocked client waits no more: it gets this reply, or the one for when its time is up.
+  void EndParked(const std::function<void(ReplyWriter&)>& write = nullptr);
   // Runs the next slice of a continuation. False: the client has to read first.
   bool RunSlice();
   // No more requests; ends when the replies have left.
@@ -62,6 +70,7 @@ class Connection final : public PollTarget {
   bool closed() const { return fd_ < 0; }
   bool is_unix() const { return is_unix_; }
   bool continuing() const { return rest_ != nullptr; }
+  bool blocked() const { return session_.parked != nullptr; }
   size_t input_bytes() const { return end_ - begin_; }
   size_t input_capacity() const { return capacity_; }
   size_t memory_bytes() const;
@@ -79,6 +88,7 @@ class Connection final : public PollTarget {
   static constexpr size_t kPiecesMax = 64;
   static constexpr size_t kOutputPerTurn = 1 << 20;
   static constexpr uint64_t kStuckMs = 60'000;
+  static constexpr size_t kInputWhileBlocked = 64 * 1024;
 
   bool Receive();
   bool MakeRoom();
@@ -86,6 +96,8 @@ class Connection final : public PollTarget {
   size_t ParseBatch();
   bool RunBatch(size_t count);
   bool RunRequest(const Request& request);
+  void Pin();  // for a continuation that begins
+  void MuteReply(uint64_t mark, bool last);
   void ApplyReplyMode(uint64_t mark, ReplyMode before);
   void ProtocolError(std::string_view text);
   bool GuardCrossProtocol(const Request& request);

@@ -83,9 +83,14 @@ void ClientsSection(Server& server, Lines* out) {
   out->Add("maxclients", server.state().settings.maxclients);
   out->Add("client_recent_max_input_buffer", input_max);
   out->Add("client_recent_max_output_buffer", output_max);
-  out->Add("blocked_clients", 0);
+  const BlockedKeys& blocked = server.state().blocked;
+  out->Add("blocked_clients", blocked.size());
   out->Add("tracking_clients", 0);
-  out->Add("clients_in_timeout_table", 0);
+  out->Add("watching_clients", server.state().watches.sets());
+  out->Add("clients_in_timeout_table", blocked.deadlines());
+  out->Add("total_watched_keys", server.state().watches.keys());
+  out->Add("total_blocking_keys", blocked.keys());
+  out->Add("total_blocking_keys_on_nokey", blocked.keys_woken_without());
 }
 
 void MemorySection(Server& server, Lines* out) {

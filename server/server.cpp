@@ -273,6 +273,43 @@ void Server::Bury(Connection* connection) {
   loop_.Wake();
 }
 
+// ---------------------------------------------------------------- blocked clients
+
+std::optional<storage::ValueType> Server::TypeAt(const KeyPlace& place) {
+  const storage::ReadView view(*store_, store_->main(), place.db, state_.now_ms);
+  const auto value = view.Find({place.key, place.hash}, storage::Access::kPeek);
+  if (!value.has_value()) return std::nullopt;
+  return value->type;
+}
+
+void Server::RunAgain(ParkedCommand& command) {
+  if (Connection* connection = Find(command.session->handle)) connection->RunParked();
+}
+
+void Server::EndOverdue() {
+  while (ParkedCommand* command = state_.blocked.Overdue(state_.now_ms)) {
+    Find(command->session->handle)->EndParked();
+  }
+}
+
+void Server::ArmBlockTimer() {
+  const uint64_t next_ms = state_.blocked.next_deadline_ms();
+  if (next_ms >= block_timer_ms_) return;
+  block_timer_ms_ = next_ms;
+  const uint64_t wait_ms = next_ms - std::min(next_ms, state_.now_ms);
+  // Beyond a day the cron looks after it: it sees steps of the wall clock, too.
+  constexpr uint64_t kWaitMs = 86'400'000;
+  block_timer_.expires_after(std::chrono::milliseconds(std::min(wait_ms, kWaitMs)));
+  block_timer_.async_wait([this](const std::error_code& fault) {
+    if (fault) return;
+    block_timer_ms_ = BlockedKeys::kNever;
+    state_.now_ms = clock_->NowMs();
+    EndOverdue();
+    ArmBlockTimer();
+    loop_.Wake();
+  });
+}
+
 // ---------------------------------------------------------------- clients
 
 void Server::Accept(int fd, bool is_unix) {
@@ -344,6 +381,7 @@ uint64_t Server::Cron() {
   state_.now_ms = clock_->NowMs();
   memory_peak_ = std::max(memory_peak_, state_.used_memory());
   ExpireSome();
+  EndOverdue();
   NoteSaveEnd();
   CheckSavePoints();
   CheckClients();
@@ -371,6 +409,7 @@ void Server::ExpireSome() {
     state_.metrics.expired_keys += gone;
     expire_more_ |= gone == kExpiredPerTurn;
   }
+  if (state_.blocked.ready()) ServeBlocked();
 }
 
 void Server::CheckClients() {
@@ -460,6 +499,10 @@ int64_t Server::last_save_time() const {
 void Server::CheckSavePoints() {
   if (saves_ == nullptr || state_.loading) return;
   if (saves_->running()) return;
+  if (save_scheduled_) {
+    save_scheduled_ = false;
+    if (StartSave()) return;
+  }
   const auto now_s = static_cast<int64_t>(state_.now_ms / 1000);
   const bool may_try = (!state_.last_save_failed && !save_refused_) ||
                        state_.now_ms > save_tried_ms_ + uint64_t{kSaveRetrySeconds} * 1000;

@@ -35,7 +35,7 @@ struct TurnScratch {
 
 enum class ShutdownHow : uint8_t { kDefault, kSave, kNoSave };
 
-class Server final : public EventLoop::Host {
+class Server final : public EventLoop::Host, private BlockedKeys::Host {
  public:
   Server(Settings settings, const Clock* clock, std::unique_ptr<storage::Store> store,
          std::unique_ptr<SaveControl> saves, std::string config_file);
@@ -71,9 +71,17 @@ class Server final : public EventLoop::Host {
   void OutputChanged(int64_t bytes) { output_bytes_ += bytes; }
   uint64_t released_sequence() const { return ~uint64_t{0}; }
 
+  // ---- blocked clients
+  // After a command, or a whole EXEC: who waited for what it brought.
+  void ServeBlocked() { state_.blocked.Serve(*this); }
+  // The time of the next one whose wait ends may have come nearer.
+  void ArmBlockTimer();
+
   // ---- saving
   Status StartSave();
   Status SaveNow();
+  // As soon as no save runs and no EXEC is in the middle.
+  void ScheduleSave() { save_scheduled_ = true; }
   SaveControl* saves() { return saves_.get(); }
 
   // ---- CONFIG SET: takes over changed settings.
@@ -96,6 +104,11 @@ class Server final : public EventLoop::Host {
   size_t bound_port() const;
 
  private:
+  // ---- BlockedKeys::Host
+  std::optional<storage::ValueType> TypeAt(const KeyPlace& place) override;
+  void RunAgain(ParkedCommand& command) override;
+
+  void EndOverdue();
   uint64_t Cron();
   void ExpireSome();
   void CheckSavePoints();
@@ -137,6 +150,9 @@ class Server final : public EventLoop::Host {
   uint64_t cron_last_ms_ = 0;
   uint64_t save_tried_ms_ = 0;
   uint64_t changes_at_save_start_ = 0;
+  asio::steady_timer block_timer_{loop_.io()};
+  uint64_t block_timer_ms_ = BlockedKeys::kNever;  // when it goes off
+  bool save_scheduled_ = false;
   bool save_refused_ = false;  // it could not even start
   bool expire_more_ = false;
   bool background_more_ = false;

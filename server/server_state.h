@@ -9,16 +9,22 @@
 #include "server/command/command_context.h"
 #include "server/command/effect_unit.h"
 #include "server/metrics.h"
+#include "server/session/blocked_keys.h"
+#include "server/session/watch_registry.h"
 #include "server/settings.h"
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/store.h"
 
 namespace verso::server {
 
-// Hears of every changed key (K3). Counts them for `save` points; records deletions by expiry as
-// effects. WATCH, notifications and blocked clients will listen here.
+struct ServerState;
+
+// Hears of every changed key (K3). Counts them for `save` points, records deletions by expiry as
+// effects, tells those who watch a key or wait for one. Notifications will listen here.
 class ChangeTracker final : public storage::KeyObserver {
  public:
+  explicit ChangeTracker(ServerState* state) : state_(state) {}
+
   void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                   const storage::KeyEvent& event) override;
   void DatabaseChanged(const storage::Line& line, int db, const char* event) override;
@@ -31,6 +37,7 @@ class ChangeTracker final : public storage::KeyObserver {
   void set_consumer(EffectConsumer* consumer) { consumer_ = consumer; }
 
  private:
+  ServerState* state_;
   uint64_t changes_ = 0;
   uint64_t changes_at_save_ = 0;
   uint64_t expired_ = 0;
@@ -42,7 +49,9 @@ struct ServerState {
   CommandEnvironment environment;
   Metrics metrics;
   std::vector<CommandMetrics> command_metrics;  // by CommandEntry::index
-  ChangeTracker changes;
+  ChangeTracker changes{this};
+  WatchRegistry watches;
+  BlockedKeys blocked;
   storage::Store* store = nullptr;
   EffectConsumer* effect_consumer = nullptr;  // the log and the replicas, when there are any
   uint64_t now_ms = 0;                        // of this turn: commands are judged by it
@@ -68,5 +77,8 @@ struct ServerState {
   }
   uint64_t used_memory() const { return store->arena().bytes_allocated(); }
 };
+
+// What WATCH would find there now.
+WatchState WatchStateAt(const ServerState& state, const storage::Line& line, const KeyPlace& place);
 
 }  // namespace verso::server

@@ -7,6 +7,7 @@
 #include "server/command/help_reply.h"
 #include "server/logging.h"
 #include "server/server.h"
+#include "server/session/transaction.h"
 
 namespace verso::server {
 namespace {
@@ -15,22 +16,28 @@ std::string ClientLine(const Connection& connection, uint64_t now_ms) {
   const Session& session = connection.session();
   const size_t blocks = connection.out().blocks();
   const size_t input = connection.input_bytes();
+  const Transaction* const transaction = session.transaction.get();
+  const bool in_multi = transaction != nullptr && transaction->open;
   std::string flags;
-  if (connection.is_unix()) flags += 'U';
-  if (connection.continuing()) flags += 'b';
+  if (in_multi) flags += 'x';
+  if (connection.blocked() || connection.continuing()) flags += 'b';
+  if (transaction != nullptr && transaction->dirty()) flags += 'd';
   if (session.close_after_reply) flags += 'c';
+  if (connection.is_unix()) flags += 'U';
   if (session.no_evict) flags += 'e';
   if (session.no_touch) flags += 'T';
   if (flags.empty()) flags = "N";
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
-      "multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp=0 obl=0 oll={} omem={} "
+      "multi={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp=0 obl=0 oll={} omem={} "
       "tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
       session.id, connection.peer_address(), connection.local_address(), connection.fd(),
       std::string_view(session.name), (now_ms - session.created_ms) / 1000,
-      (now_ms - session.active_ms) / 1000, flags, session.db, input,
-      connection.input_capacity() - input, connection.input_capacity(), blocks,
-      blocks * BufferPool::kBlockBytes, connection.memory_bytes(), "r",
+      (now_ms - session.active_ms) / 1000, flags, session.db,
+      in_multi ? static_cast<int64_t>(transaction->queue.size()) : -1, input,
+      connection.input_capacity() - input,
+      transaction == nullptr ? 0 : transaction->queue.memory_bytes(), connection.input_capacity(),
+      blocks, blocks * BufferPool::kBlockBytes, connection.memory_bytes(), "r",
       session.last_command == nullptr ? "NULL" : session.last_command->full_name,
       session.authenticated ? "default" : "(superuser)", session.protocol,
       std::string_view(session.library_name), std::string_view(session.library_version));
@@ -170,6 +177,30 @@ Outcome ClientKill(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
+Outcome ClientUnblock(Server& server, CommandContext& context) {
+  bool error = false;
+  if (context.size() == 4) {
+    if (EqualsIgnoreCase(context[3], "error")) {
+      error = true;
+    } else if (!EqualsIgnoreCase(context[3], "timeout")) {
+      return context.Fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    }
+  }
+  ArgReader args(context, 2);
+  const int64_t id = args.Integer();
+  if (!args.ok()) return context.Fail(args.error());
+  Connection* const target = server.FindById(static_cast<uint64_t>(id));
+  const bool found = target != nullptr && target->blocked();
+  if (found && error) {
+    target->EndParked(
+        [](ReplyWriter& reply) { reply.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK"); });
+  } else if (found) {
+    target->EndParked();
+  }
+  context.reply().Integer(found ? 1 : 0);
+  return Outcome::kDone;
+}
+
 Outcome ClientSetName(Server&, CommandContext& context) {
   if (!IsClientWord(context[2])) return context.Fail(kBadClientName);
   context.session().name = context[2];
@@ -278,6 +309,12 @@ constexpr ArgSpec kKillForms[] = {
     {.name = "old-format"},
     {.name = "new-format", .type = ArgType::kOneOf, .flags = kMultiple, .args = kKillFilters}};
 constexpr ArgSpec kKillArgs[] = {{.name = "filter", .type = ArgType::kOneOf, .args = kKillForms}};
+constexpr ArgSpec kUnblockReasons[] = {
+    {.name = "timeout", .type = ArgType::kPureToken, .token = "TIMEOUT"},
+    {.name = "error", .type = ArgType::kPureToken, .token = "ERROR"}};
+constexpr ArgSpec kUnblockArgs[] = {
+    {.name = "client-id", .type = ArgType::kInteger},
+    {.name = "unblock-type", .type = ArgType::kOneOf, .flags = kOptional, .args = kUnblockReasons}};
 constexpr ArgSpec kSetNameArgs[] = {{.name = "connection-name"}};
 constexpr ArgSpec kSetInfoChoices[] = {{.name = "libname", .token = "LIB-NAME"},
                                        {.name = "libver", .token = "LIB-VER"}};
@@ -329,6 +366,15 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(N) in the number of clients",
      .summary = "Ends connections.",
      .run = &ClientKill},
+    {.name = "unblock",
+     .arity = -3,
+     .flags = kOwn | kAdmin,
+     .group = Group::kConnection,
+     .args = kUnblockArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of clients",
+     .summary = "Ends the wait of a blocked connection.",
+     .run = &ClientUnblock},
     {.name = "setname",
      .arity = 3,
      .flags = kOwn,

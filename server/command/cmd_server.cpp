@@ -81,6 +81,11 @@ Outcome BgSave(Server& server, CommandContext& context) {
   args.Take("schedule");  // there is no other background job that it could wait for
   if (!args.AtEnd()) return context.Fail(error::kSyntax);
   if (server.saves() != nullptr && server.saves()->running()) return context.Fail(kSaveRunning);
+  if (context.in_unit()) {  // a save must not see half an EXEC
+    server.ScheduleSave();
+    context.reply().SimpleString("Background saving scheduled");
+    return Outcome::kDone;
+  }
   if (const Status started = server.StartSave(); !started) {
     return context.Fail("ERR " + started.error().context);
   }

@@ -11,6 +11,7 @@
 #include "server/command/command_spec.h"
 #include "server/command/continuation.h"
 #include "server/command/effect_unit.h"
+#include "server/command/parking.h"
 #include "server/resp/reply.h"
 #include "storage/keyspace/keyspace.h"
 #include "storage/types/collection_limits.h"
@@ -77,6 +78,19 @@ class CommandContext {
     rest_ = std::move(rest);
     return Outcome::kYield;
   }
+  // return context.Park({...}), before anything was changed (P1). Where nothing may wait: answers
+  // at once.
+  Outcome Park(Parking parking) {
+    if (!in_unit_) {
+      parking_ = std::move(parking);
+      return Outcome::kParked;
+    }
+    parking.reply == TimeoutReply::kNull ? reply_->Null() : reply_->NullArray();
+    return Outcome::kDone;
+  }
+  // Part of an EXEC, a script, a replay: others see nothing between its commands, so it must not
+  // wait for them either.
+  bool in_unit() const { return in_unit_; }
 
   // ---- the dispatcher's side
   void SetHash(size_t index, uint64_t hash) {
@@ -84,7 +98,9 @@ class CommandContext {
     hash_ = hash;
   }
   void SetAccess(storage::Access access) { access_ = access; }  // CLIENT NO-TOUCH
+  void SetInUnit(bool in_unit) { in_unit_ = in_unit; }
   std::unique_ptr<Continuation> TakeRest() { return std::move(rest_); }
+  const Parking& parking() const { return *parking_; }
 
  private:
   const CommandSpec* spec_;
@@ -96,7 +112,9 @@ class CommandContext {
   size_t hashed_index_ = 0;  // 0: no hash was made (argument 0 is never a key)
   uint64_t hash_ = 0;
   storage::Access access_ = storage::Access::kTouch;
+  bool in_unit_ = false;
   std::unique_ptr<Continuation> rest_;
+  std::optional<Parking> parking_;
 };
 
 // xorshift64*: good enough to choose a key; never used for anything secret.

@@ -13,6 +13,9 @@ extern const CommandFamily kBitmapCommands;        // cmd_bitmap.cpp
 extern const CommandFamily kKeyCommands;           // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;       // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;        // cmd_expire.cpp
+extern const CommandFamily kListCommands;          // cmd_list.cpp
+extern const CommandFamily kListMoveCommands;      // cmd_list_move.cpp
+extern const CommandFamily kTransactionCommands;   // cmd_transaction.cpp
 extern const CommandFamily kConnectionCommands;    // cmd_connection.cpp
 extern const CommandFamily kClientCommands;        // cmd_client.cpp
 extern const CommandFamily kServerCommands;        // cmd_server.cpp

@@ -16,9 +16,9 @@
 //
 // S1 Names are lower case and unique; a subcommand's row carries its own name only ("encoding") and
 // hangs below its container. S2 A handler's type says what it may do: a ReadHandler sees a const
-// view, only a WriteHandler can change data, and a
-//    ServerHandler sees no data but the server itself. The flags must agree (kReadonly, kWrite,
-//    neither).
+// view, only a WriteHandler can change data, a
+//    ServerHandler sees no data but the server itself, and a DispatcherHandler runs other commands
+//    (EXEC). The flags must agree (kReadonly, kWrite, neither, neither).
 // S3 `arity` counts the name (containers: name and subcommand); negative means "at least".
 #pragma once
 
@@ -36,6 +36,7 @@ class WriteView;
 namespace verso::server {
 
 class CommandContext;
+class Dispatcher;
 class Server;
 
 // What a handler tells the dispatcher.
@@ -48,7 +49,9 @@ enum class Outcome : uint8_t {
 using ReadHandler = Outcome (*)(const storage::ReadView& view, CommandContext& context);
 using WriteHandler = Outcome (*)(storage::WriteView& view, CommandContext& context);
 using ServerHandler = Outcome (*)(Server& server, CommandContext& context);
-using Handler = std::variant<std::monostate, ReadHandler, WriteHandler, ServerHandler>;
+using DispatcherHandler = Outcome (*)(Dispatcher& dispatcher, CommandContext& context);
+using Handler =
+    std::variant<std::monostate, ReadHandler, WriteHandler, ServerHandler, DispatcherHandler>;
 
 // How many payload bytes a write may need at worst beyond path copies (default: the bytes of its
 // arguments).
@@ -78,6 +81,8 @@ enum CommandFlag : uint64_t {
   // Not shown by COMMAND: ACL categories that neither the other flags nor the group imply.
   kDangerous = 1 << 20,
   kKeyspace = 1 << 21,
+  // Not shown either: runs at once after MULTI (EXEC, DISCARD, QUIT ...).
+  kNotQueued = 1 << 22,
 };
 
 enum class Group : uint8_t {
@@ -253,7 +258,8 @@ constexpr const char* CommandRowsProblem(CommandFamily family) {
       if (kind == 0 || (kind & (kind - 1)) != 0) return "a key needs one of RO, RW, OW, RM";
       if (kind != kKeyRo && row.Has(kReadonly)) return "a readonly command changes a key";
     }
-    if (row.has_keys() && !row.Has(kWrite) && !row.Has(kReadonly)) {
+    if (row.has_keys() && !row.Has(kWrite) && !row.Has(kReadonly) &&
+        !std::holds_alternative<DispatcherHandler>(row.run)) {
       return "keys, but neither readonly nor write";
     }
     if (!row.subcommands.empty()) {

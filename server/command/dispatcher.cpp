@@ -4,13 +4,14 @@
 #include <new>
 
 #include "server/command/error_reply.h"
+#include "server/session/transaction.h"
 
 namespace verso::server {
 
 using storage::ReadView;
 using storage::WriteView;
 
-void ChangeTracker::KeyChanged(const storage::Line&, int, const storage::Key& key,
+void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                                const storage::KeyEvent& event) {
   changes_ += event.changes;
   if (event.klass == 'x') {
@@ -20,47 +21,84 @@ void ChangeTracker::KeyChanged(const storage::Line&, int, const storage::Key& ke
       consumer_->Command(deletion);
     }
   }
+  if ((state_->watches.size() | state_->blocked.size()) != 0) [[unlikely]] {
+    const KeyPlace place{line.id(), db, key.bytes, key.hash};
+    state_->watches.KeyChanged(place, event.klass == 'x');
+    state_->blocked.KeyChanged(place);
+  }
 }
 
-void ChangeTracker::DatabaseChanged(const storage::Line&, int, const char*) { ++changes_; }
+void ChangeTracker::DatabaseChanged(const storage::Line& line, int db, const char* event) {
+  ++changes_;
+  if ((state_->watches.size() | state_->blocked.size()) == 0) return;
+  const std::string_view name = event;
+  const bool replaced = name != "flushdb" && name != "swapdb";
+  state_->watches.DatabaseChanged(line.id(), db, replaced, [&](const KeyPlace& place) {
+    return WatchStateAt(*state_, line, place);
+  });
+  state_->blocked.DatabaseChanged(line.id(), db);
+}
+
+WatchState WatchStateAt(const ServerState& state, const storage::Line& line,
+                        const KeyPlace& place) {
+  const storage::Key key{place.key, place.hash};
+  if (ReadView(*state.store, line, place.db, state.now_ms).Exists(key)) return WatchState::kLive;
+  // At the beginning of time nothing has expired: so it is seen whether an entry stands there.
+  return ReadView(*state.store, line, place.db, 0).Exists(key) ? WatchState::kExpired
+                                                               : WatchState::kMissing;
+}
 
 Dispatcher::Dispatcher(ServerState* state, Server* server)
-    : state_(state), server_(server), table_(&CommandTable::Get()) {
+    : state_(state), server_(server), table_(&CommandTable::Get()), exec_(table_->Find("exec")) {
   state_->command_metrics.resize(table_->entries().size());
 }
 
 Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& reply,
                         std::unique_ptr<Continuation>* rest) {
-  const uint64_t errors_before = reply.errors();
   const CommandEntry* entry = request.entry;
   if (entry != nullptr && !entry->subcommands.empty() && request.arguments.size() > 1) {
     entry = entry->FindSubcommand(request.arguments[1]);
   }
-  if (entry == nullptr || !Gates(*entry, request, session, reply)) {
-    if (entry == nullptr) {
-      UnknownCommand(request, reply);
-    } else {
-      ++state_->command_metrics[entry->index].rejected;
-    }
-    CountError(reply);
+  if (entry == nullptr) {
+    Refuse(nullptr, UnknownCommand(request), session, reply);
     return Outcome::kDone;
   }
+  session.last_command = entry;
+  if (const std::string refusal = Refusal(*entry, request, session); !refusal.empty()) {
+    Refuse(entry, refusal, session, reply);
+    return Outcome::kDone;
+  }
+  if (session.transaction != nullptr && session.transaction->open && !entry->row->Has(kNotQueued)) {
+    Enqueue(*entry, request, session.transaction.get());
+    reply.Raw("+QUEUED\r\n");
+    return Outcome::kDone;
+  }
+  return Invoke(*entry, request, session, reply, rest, nullptr);
+}
 
-  const CommandSpec& row = *entry->row;
+Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Session& session,
+                           ReplyWriter& reply, std::unique_ptr<Continuation>* rest,
+                           const ReadView* pinned) {
+  const uint64_t errors_before = reply.errors();
+  const CommandSpec& row = *entry.row;
   EffectUnit effects(state_->effect_consumer);
   CommandContext context(&row, request.arguments, &reply, &effects, &session, &state_->environment);
   if (request.hashed_index != 0) context.SetHash(request.hashed_index, request.hash);
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
-  session.last_command = entry;
+  context.SetInUnit(in_unit_ || pinned != nullptr || session.internal);
 
   const uint64_t mark = reply.out().written();
   Outcome outcome;
   try {
     if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
-      const ReadView view(*state_->store, state_->store->main(), session.db, state_->now_ms);
+      const ReadView view = pinned != nullptr ? pinned->InDatabase(session.db)
+                                              : ReadView(*state_->store, state_->store->main(),
+                                                         session.db, state_->now_ms);
       outcome = (*read)(view, context);
     } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
       outcome = RunWrite(row, request, *write, context, effects, session, reply);
+    } else if (const auto* own = std::get_if<DispatcherHandler>(&row.run)) {
+      outcome = (*own)(*this, context);
     } else {
       outcome = std::get<ServerHandler>(row.run)(*server_, context);
     }
@@ -70,10 +108,18 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
     outcome = context.Fail(error::kOom);
   }
   if (outcome == Outcome::kYield) *rest = context.TakeRest();
+  if (outcome == Outcome::kParked) {
+    if (session.parked == nullptr) {
+      const storage::Line& line = state_->store->main();
+      const ReadView view(*state_->store, line, session.db, state_->now_ms);
+      state_->blocked.Park(&session, request, context.parking(), line.id(), view);
+    }
+    return outcome;  // it counts when it has run
+  }
 
   ++session.commands;
   ++state_->metrics.commands_processed;
-  CommandMetrics& metrics = state_->command_metrics[entry->index];
+  CommandMetrics& metrics = state_->command_metrics[entry.index];
   ++metrics.calls;
   const uint64_t cycles = __builtin_ia32_rdtsc();
   metrics.cycles += cycles - cycles_;
@@ -85,57 +131,80 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
   return outcome;
 }
 
-bool Dispatcher::Gates(const CommandEntry& entry, const Request& request, const Session& session,
-                       ReplyWriter& reply) {
+std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& request,
+                                const Session& session) const {
   const CommandSpec& row = *entry.row;
   if (!row.ArityFits(request.arguments.size()) || std::holds_alternative<std::monostate>(row.run)) {
-    reply.Error(error::WrongArity(entry.full_name));
-    return false;
+    return error::WrongArity(entry.full_name);
   }
-  if (!session.authenticated && !row.Has(kNoAuth)) {
-    reply.Error(error::kNoAuth);
-    return false;
+  if (!session.authenticated && !row.Has(kNoAuth)) return std::string(error::kNoAuth);
+  uint64_t flags = row.flags;
+  if (session.transaction != nullptr && session.transaction->open) [[unlikely]] {
+    const Transaction& transaction = *session.transaction;
+    if (row.Has(kNoMulti)) return std::string(error::kNotInTransaction);
+    if (&entry == exec_) {
+      flags |= transaction.flags_of_any & (kWrite | kDenyOom);
+      flags &= transaction.flags_of_all | ~static_cast<uint64_t>(kLoading);
+    }
+    // A queue may take any amount of memory, so nothing is queued beyond the limit.
+    if ((!row.Has(kNotQueued) || (flags & kDenyOom) != 0) && OverMaxmemory()) {
+      return std::string(error::kOom);
+    }
   }
-  if (state_->loading && !row.Has(kLoading)) {
-    reply.Error(error::kLoading);
-    return false;
-  }
-  if (state_->last_save_failed && row.Has(kWrite) && !session.internal &&
+  if (state_->loading && (flags & kLoading) == 0) return std::string(error::kLoading);
+  if (state_->last_save_failed && (flags & kWrite) != 0 && !session.internal &&
       state_->settings.stop_writes_on_bgsave_error && !state_->settings.save.empty()) {
-    reply.Error(error::kMisconf);
-    return false;
+    return std::string(error::kMisconf);
   }
-  return true;
+  return {};
 }
 
-bool Dispatcher::MemoryGate(const CommandSpec& row, const Request& request,
-                            const CommandContext& context, const ReadView& view,
-                            ReplyWriter& reply) {
-  storage::Store& store = *state_->store;
-  const size_t allocated = store.arena().bytes_allocated();
-  size_t keys = 0;
+void Dispatcher::Refuse(const CommandEntry* entry, std::string_view text, Session& session,
+                        ReplyWriter& reply) {
+  if (entry != nullptr) ++state_->command_metrics[entry->index].rejected;
+  if (entry == exec_) {
+    // Whatever keeps EXEC from running ends the transaction.
+    session.transaction.reset();
+    if (text.starts_with("ERR ")) text.remove_prefix(4);
+    reply.Error(std::string(error::kExecAbortBecause) + std::string(text));
+  } else {
+    if (session.transaction != nullptr && session.transaction->open) {
+      session.transaction->aborted = true;
+    }
+    reply.Error(text);
+  }
+  CountError(reply);
+}
+
+bool Dispatcher::OverMaxmemory() const {
+  const uint64_t maxmemory = state_->settings.maxmemory;
+  return maxmemory != 0 && state_->store->arena().bytes_allocated() > maxmemory;
+}
+
+Dispatcher::WriteNeed Dispatcher::NeedOf(const CommandSpec& row, const Request& request,
+                                         const CommandContext& context, const ReadView& view) {
+  WriteNeed need;
   for (const Keys& spec : row.keys) {
     if (spec.first == 0) continue;
     const size_t width = spec.last >= 0
                              ? static_cast<size_t>(spec.last) + 1
                              : request.arguments.size() - static_cast<size_t>(spec.first);
-    keys += (width + static_cast<size_t>(spec.step) - 1) / static_cast<size_t>(spec.step);
+    need.keys += (width + static_cast<size_t>(spec.step) - 1) / static_cast<size_t>(spec.step);
   }
+  need.payload = row.reserve != nullptr ? row.reserve(view, context) : request.bytes;
+  return need;
+}
+
+bool Dispatcher::Reserve(WriteNeed need, uint64_t flags) {
+  storage::Store& store = *state_->store;
   // Many keys share their paths: together they cannot copy more than there is.
   constexpr size_t kPathBytes = storage::Store::kBytesPerKeyWrite;
-  keys = std::min(keys, 2 + keys / 16 + allocated / kPathBytes);
-  const size_t payload = row.reserve != nullptr ? row.reserve(view, context) : request.bytes;
-  const uint64_t maxmemory = state_->settings.maxmemory;
-  if (row.Has(kDenyOom) && maxmemory != 0 && allocated > maxmemory) {
-    reply.Error(error::kOom);
-    return false;
-  }
-  if (store.ReserveForWrite(payload, std::max<size_t>(keys, 1))) return true;
+  const size_t keys =
+      std::min(need.keys, 2 + need.keys / 16 + store.arena().bytes_allocated() / kPathBytes);
+  if (store.ReserveForWrite(need.payload, std::max<size_t>(keys, 1))) return true;
   // The kernel gives no more. What takes away must still get through: it lives on the slabs that
   // commands which grow may not touch.
-  if (!row.Has(kDenyOom) && store.arena().HasLastSlabs()) return true;
-  reply.Error(error::kOom);
-  return false;
+  return (flags & kDenyOom) == 0 && store.arena().HasLastSlabs();
 }
 
 Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, WriteHandler handler,
@@ -143,21 +212,35 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
                              ReplyWriter& reply) {
   storage::Store& store = *state_->store;
   WriteView view(store, store.main(), session.db, state_->now_ms);
-  if (!MemoryGate(row, request, context, view, reply)) return Outcome::kDone;
+  // Of an EXEC all is reserved; only what depends on the values could have come to need more since.
+  if (!in_unit_ || row.reserve != nullptr) {
+    if ((!in_unit_ && row.Has(kDenyOom) && OverMaxmemory()) ||
+        !Reserve(NeedOf(row, request, context, view), row.flags)) {
+      reply.Error(error::kOom);
+      return Outcome::kDone;
+    }
+  }
   EffectConsumer* const consumer = state_->effect_consumer;
   if (consumer == nullptr) return handler(view, context);
 
   const uint64_t changes_before = state_->changes.changes();
-  consumer->Begin(store.main().id(), session.db);
+  if (!in_unit_) {
+    consumer->Begin(store.main().id(), session.db);
+  } else if (unit_db_ != session.db) {
+    unit_db_ = session.db;
+    const std::string number = std::to_string(unit_db_);
+    const ByteView select[] = {"SELECT", number};
+    consumer->Command(select);
+  }
   const Outcome outcome = handler(view, context);
   if (effects.empty() && state_->changes.changes() != changes_before) {
     effects.Emit(request.arguments);  // E1
   }
-  consumer->End();
+  if (!in_unit_) consumer->End();
   return outcome;
 }
 
-void Dispatcher::UnknownCommand(const Request& request, ReplyWriter& reply) {
+std::string Dispatcher::UnknownCommand(const Request& request) const {
   // Redis shows at most 128 bytes of the name and about 128 of the arguments.
   constexpr size_t kShownMax = 128;
   const ByteView name = request.arguments[0].substr(0, kShownMax);
@@ -166,10 +249,8 @@ void Dispatcher::UnknownCommand(const Request& request, ReplyWriter& reply) {
     for (char& c : container) {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
     }
-    reply.Error("ERR unknown subcommand '" +
-                std::string(request.arguments[1].substr(0, kShownMax)) + "'. Try " + container +
-                " HELP.");
-    return;
+    return "ERR unknown subcommand '" + std::string(request.arguments[1].substr(0, kShownMax)) +
+           "'. Try " + container + " HELP.";
   }
   std::string shown;
   for (size_t i = 1; i < request.arguments.size() && shown.size() < kShownMax; ++i) {
@@ -177,8 +258,7 @@ void Dispatcher::UnknownCommand(const Request& request, ReplyWriter& reply) {
     shown += request.arguments[i].substr(0, kShownMax - shown.size());
     shown += "' ";
   }
-  reply.Error("ERR unknown command '" + std::string(name) +
-              "', with args beginning with: " + shown);
+  return "ERR unknown command '" + std::string(name) + "', with args beginning with: " + shown;
 }
 
 void Dispatcher::CountError(const ReplyWriter& reply) {

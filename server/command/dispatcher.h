@@ -3,12 +3,21 @@
 //   1 name and subcommand known   -ERR unknown command ...
 //   2 arity                       -ERR wrong number of arguments ...
 //   3 auth                        -NOAUTH
-//   4 state                       -LOADING, -MISCONF
-//   5 memory                      -OOM: above maxmemory (kDenyOom), or no room for the worst case
-//   of a write (every write) 6 handler                     on a const view, a writable view, or the
-//   server 7 effects                     what changed goes to the log and the replicas as one unit
+//   4 transaction                 -ERR Command not allowed inside a transaction
+//   5 state                       -LOADING, -MISCONF
+//   6 queue                       +QUEUED after MULTI; a refusal by 1-5 makes EXEC fail
+//   7 memory                      -OOM: above maxmemory (kDenyOom), or no room for the worst case
+//                                 of a write (every write)
+//   8 handler                     on a const view, a writable view, the server, or on this
+//   9 effects                     what changed goes to the log and the replicas as one unit
 //
-// Nothing before 6 changes anything but counters. Sessions, sockets and time are passed in.
+// Nothing before 8 changes anything but counters and the queue. Sessions, sockets and time are
+// passed in.
+//
+// A unit is what takes effect as one: a command, or all those of an EXEC (dispatcher_exec.cpp). D1
+// Of an EXEC, gate 7 judges the sum before the first command runs: all or nothing. D2 An EXEC of
+// reads only goes on in slices like any long read, all of it on one version; one that writes runs
+// to its end.
 #pragma once
 
 #include <memory>
@@ -16,48 +25,71 @@
 
 #include "server/command/command_context.h"
 #include "server/command/command_table.h"
+#include "server/command/request.h"
 #include "server/server_state.h"
 #include "server/session/session.h"
 
 namespace verso::server {
-
-struct Request {
-  const CommandEntry* entry = nullptr;  // as Find() answers; null: unknown
-  std::span<const ByteView> arguments;
-  size_t bytes = 0;         // of the request, for the memory gate
-  size_t hashed_index = 0;  // 0: the prefetch stage made no hash
-  uint64_t hash = 0;
-};
 
 class Dispatcher {
  public:
   // `server` is what server handlers get; null where only data commands run.
   Dispatcher(ServerState* state, Server* server);
 
-  // Runs one request. kDone: the reply is written. kYield: *rest goes on with it. Requires:
-  // state->now_ms is this turn's.
+  // Runs one request. kDone: the reply is written. kYield: *rest goes on with it. kParked: it
+  // waits in session.parked; run again, it may still. Requires: state->now_ms is this turn's.
   Outcome Run(const Request& request, Session& session, ReplyWriter& reply,
               std::unique_ptr<Continuation>* rest);
+
+  // One command of a unit, without the gates before the memory gate. `pinned`: reads see this
+  // version instead of the head. kDone or kYield.
+  Outcome RunInUnit(const Request& request, Session& session, ReplyWriter& reply,
+                    std::unique_ptr<Continuation>* rest, const storage::ReadView* pinned);
+  // EXEC.
+  Outcome Exec(CommandContext& context);
+
+  ServerState& state() { return *state_; }
 
   // Counts what happened since the last call to the command that ran: cycles are taken once per
   // command.
   void StartTurn() { cycles_ = __builtin_ia32_rdtsc(); }
 
  private:
-  // Null: all gates are open. Else the error has been written.
-  bool Gates(const CommandEntry& entry, const Request& request, const Session& session,
-             ReplyWriter& reply);
-  bool MemoryGate(const CommandSpec& row, const Request& request, const CommandContext& context,
-                  const storage::ReadView& view, ReplyWriter& reply);
-  void UnknownCommand(const Request& request, ReplyWriter& reply);
+  // What a write may need at worst: bytes, and keys whose paths are copied.
+  struct WriteNeed {
+    size_t payload = 0;
+    size_t keys = 0;
+  };
+
+  // Empty: the gates 2-5 are open. Else the error.
+  std::string Refusal(const CommandEntry& entry, const Request& request,
+                      const Session& session) const;
+  void Refuse(const CommandEntry* entry, std::string_view text, Session& session,
+              ReplyWriter& reply);
+  std::string UnknownCommand(const Request& request) const;
+  void Enqueue(const CommandEntry& entry, const Request& request, Transaction* transaction) const;
+  bool OverMaxmemory() const;
+  static WriteNeed NeedOf(const CommandSpec& row, const Request& request,
+                          const CommandContext& context, const storage::ReadView& view);
+  // False: there is no room.
+  bool Reserve(WriteNeed need, uint64_t flags);
+  // Of a whole EXEC.
+  bool ReserveAll(const CommandQueue& queue, uint64_t flags, CommandContext& context);
+  Outcome Invoke(const CommandEntry& entry, const Request& request, Session& session,
+                 ReplyWriter& reply, std::unique_ptr<Continuation>* rest,
+                 const storage::ReadView* pinned);
   Outcome RunWrite(const CommandSpec& row, const Request& request, WriteHandler handler,
                    CommandContext& context, EffectUnit& effects, Session& session,
                    ReplyWriter& reply);
+  void RunToEnd(const CommandQueue& queue, bool writes, Session& session, ReplyWriter& reply);
   void CountError(const ReplyWriter& reply);
 
   ServerState* state_;
   Server* server_;
   const CommandTable* table_;
+  const CommandEntry* exec_;
+  bool in_unit_ = false;  // of an EXEC
+  int unit_db_ = 0;       // what its consumer believes
   uint64_t cycles_ = 0;
 };
 

@@ -21,7 +21,9 @@
 
 namespace verso::server {
 
-// Takes over the commands of finished units. The log and the replication stream will be one.
+// Takes over the commands of finished units: those between Begin and End take effect together. The
+// log and the replication stream will be one. A unit may change databases: it says so by SELECT,
+// which holds until its end.
 class EffectConsumer {
  public:
   virtual ~EffectConsumer() = default;

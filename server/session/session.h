@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
 #include <string>
 
@@ -12,6 +13,16 @@
 namespace verso::server {
 
 struct CommandEntry;
+struct ParkedCommand;
+struct Transaction;
+
+// Objects of the clients' memory.
+struct TransactionDelete {
+  void operator()(Transaction* transaction) const;
+};
+struct ParkedCommandDelete {
+  void operator()(ParkedCommand* command) const;
+};
 
 // Names a client for as long as it lives and never another one: slots are used again, generations
 // are not.
@@ -42,6 +53,8 @@ struct Session {
   std::pmr::string name{ClientMemory()};
   std::pmr::string library_name{ClientMemory()};
   std::pmr::string library_version{ClientMemory()};
+  std::unique_ptr<Transaction, TransactionDelete> transaction;  // null: no MULTI, no WATCH
+  std::unique_ptr<ParkedCommand, ParkedCommandDelete> parked;   // null: does not wait
 
   // RESET: as a new connection, apart from id and address.
   void Reset(bool authenticated_at_start) {
@@ -52,6 +65,7 @@ struct Session {
     no_touch = false;
     reply_mode = ReplyMode::kOn;
     name.clear();
+    transaction.reset();
   }
 };
 

@@ -5,6 +5,9 @@
 //   CHECK(redis("SET", "k", "v") == "+OK\r\n");
 //   redis.now_ms += 1000;
 //
+// RunAs() is the same for another client's session. What a blocked client gets once it is served
+// comes to `answers`, in the order of serving.
+//
 // Run() answers the exact RESP bytes. Continuations are run to their end, on a pinned version, as
 // the event loop does it. `effects` holds what would be logged since it was last cleared, one
 // command a string ("SET k v"), and `events` what the key space reported ("set k").
@@ -21,7 +24,9 @@
 
 namespace verso::server {
 
-class CommandFixture : private EffectConsumer, private storage::KeyObserver {
+class CommandFixture : private EffectConsumer,
+                       private storage::KeyObserver,
+                       private BlockedKeys::Host {
  public:
   explicit CommandFixture(bool with_effects = true) {
     storage::StoreOptions options;
@@ -45,31 +50,17 @@ class CommandFixture : private EffectConsumer, private storage::KeyObserver {
     store_->set_observer(nullptr);
   }
 
-  std::string Run(const std::vector<ByteView>& arguments) {
+  std::string Run(const std::vector<ByteView>& arguments) { return RunAs(session_, arguments); }
+  std::string RunAs(Session& session, const std::vector<ByteView>& arguments) {
     state_.now_ms = now_ms;
     clock_.Set(now_ms);
-    BufferPool pool;
-    OutputChain out(&pool);
-    ReplyWriter reply(&out, session_.protocol);
     Request request;
     request.entry = CommandTable::Get().Find(arguments[0]);
     request.arguments = std::span<const ByteView>(arguments);
     for (const ByteView argument : arguments) request.bytes += argument.size();
-    std::unique_ptr<Continuation> rest;
-    if (dispatcher_->Run(request, session_, reply, &rest) == Outcome::kYield) {
-      Finish(*rest, reply);
-    }
-    std::string text;
-    iovec pieces[64];
-    while (!out.empty()) {
-      const size_t count = out.Gather(pieces, 64);
-      size_t bytes = 0;
-      for (size_t i = 0; i < count; ++i) {
-        text.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-        bytes += pieces[i].iov_len;
-      }
-      out.Consume(bytes);
-    }
+    Outcome outcome;
+    const std::string text = RunRequest(session, request, &outcome);
+    if (state_.blocked.ready()) state_.blocked.Serve(*this);
     return text;
   }
   template <typename... Arguments>
@@ -85,18 +76,58 @@ class CommandFixture : private EffectConsumer, private storage::KeyObserver {
   uint64_t now_ms = 1'700'000'000'000;
   std::vector<std::string> effects;
   std::vector<std::string> events;
+  std::vector<std::string> units;  // "line db"
+  std::vector<std::string> answers;
 
  private:
-  void Finish(Continuation& rest, ReplyWriter& reply) {
+  std::string RunRequest(Session& session, const Request& request, Outcome* outcome) {
+    BufferPool pool;
+    OutputChain out(&pool);
+    ReplyWriter reply(&out, session.protocol);
+    std::unique_ptr<Continuation> rest;
+    *outcome = dispatcher_->Run(request, session, reply, &rest);
+    if (*outcome == Outcome::kYield) Finish(*rest, session, reply);
+    std::string text;
+    iovec pieces[64];
+    while (!out.empty()) {
+      const size_t count = out.Gather(pieces, 64);
+      size_t bytes = 0;
+      for (size_t i = 0; i < count; ++i) {
+        text.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+        bytes += pieces[i].iov_len;
+      }
+      out.Consume(bytes);
+    }
+    return text;
+  }
+
+  std::optional<storage::ValueType> TypeAt(const KeyPlace& place) override {
+    const storage::ReadView view(*store_, store_->main(), place.db, now_ms);
+    const auto value = view.Find({place.key, place.hash}, storage::Access::kPeek);
+    if (!value.has_value()) return std::nullopt;
+    return value->type;
+  }
+  void RunAgain(ParkedCommand& command) override {
+    Session& session = *command.session;
+    Outcome outcome;
+    const std::string text = RunRequest(session, command.request(), &outcome);
+    if (outcome == Outcome::kParked) return;
+    session.parked.reset();
+    answers.push_back(text);
+  }
+
+  void Finish(Continuation& rest, const Session& session, ReplyWriter& reply) {
     const storage::PinHandle pin = store_->PinForRead(store_->main(), now_ms);
-    const storage::ReadView view(*store_, pin.root(), session_.db, pin.moment_ms());
+    const storage::ReadView view(*store_, pin.root(), session.db, pin.moment_ms());
     for (bool done = false; !done; ++slices_) {
       Slice slice(&reply, ~size_t{0});
       done = rest.Run(view, slice);
     }
   }
 
-  void Begin(uint32_t, int) override {}
+  void Begin(uint32_t line, int db) override {
+    units.push_back(std::to_string(line) + " " + std::to_string(db));
+  }
   void Command(std::span<const ByteView> arguments) override {
     std::string text;
     for (const ByteView argument : arguments) {

@@ -1,0 +1,177 @@
+// The unit of an EXEC: reserved as a whole, run as a whole.
+#include <unordered_set>
+
+#include "server/command/arg_reader.h"
+#include "server/command/dispatcher.h"
+#include "server/command/error_reply.h"
+#include "server/session/transaction.h"
+
+namespace verso::server {
+namespace {
+
+using storage::ReadView;
+
+// What an EXEC of reads may contain besides them: nothing that another client could see.
+bool TouchesOnlyOwnSession(const CommandEntry& entry) {
+  const std::string_view name = entry.full_name;
+  return name == "select" || name == "ping" || name == "echo";
+}
+
+// The rest of an EXEC of reads, from the long one that made it yield (D2).
+class ExecRest final : public Continuation {
+ public:
+  ExecRest(Dispatcher* dispatcher, Session* session, decltype(Session::transaction) transaction,
+           size_t next, std::unique_ptr<Continuation> current)
+      : dispatcher_(dispatcher),
+        session_(session),
+        transaction_(std::move(transaction)),
+        next_(next),
+        current_(std::move(current)) {}
+
+  bool Run(const ReadView& view, Slice& slice) override {
+    const CommandQueue& queue = transaction_->queue;
+    while (true) {
+      if (current_ != nullptr) {
+        if (!current_->Run(view.InDatabase(session_->db), slice)) return false;
+        current_.reset();
+      }
+      if (next_ == queue.size()) return true;
+      if (slice.Spent()) return false;
+      dispatcher_->RunInUnit(queue[next_++], *session_, slice.reply(), &current_, &view);
+    }
+  }
+
+ private:
+  Dispatcher* dispatcher_;
+  Session* session_;
+  decltype(Session::transaction) transaction_;
+  size_t next_;
+  std::unique_ptr<Continuation> current_;
+};
+
+}  // namespace
+
+void Dispatcher::Enqueue(const CommandEntry& entry, const Request& request,
+                         Transaction* transaction) const {
+  // It cannot succeed any more: no sense in keeping more of it.
+  if (transaction->aborted || transaction->dirty()) return;
+  Request resolved = request;
+  resolved.entry = &entry;
+  transaction->queue.Add(resolved);
+  transaction->flags_of_any |= entry.row->flags;
+  transaction->flags_of_all &= entry.row->flags;
+  transaction->reads_only &=
+      std::holds_alternative<ReadHandler>(entry.row->run) || TouchesOnlyOwnSession(entry);
+}
+
+Outcome Dispatcher::RunInUnit(const Request& request, Session& session, ReplyWriter& reply,
+                              std::unique_ptr<Continuation>* rest, const ReadView* pinned) {
+  return Invoke(*request.entry, request, session, reply, rest, pinned);
+}
+
+// Each command's worst case on what is there now. One that depends on values which earlier ones may
+// have made longer gets what those have brought along on top.
+bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandContext& context) {
+  storage::Store& store = *state_->store;
+  WriteNeed all;
+  int db = context.session().db;
+  size_t brought = 0;
+  std::unordered_set<uint64_t> written;
+  bool values_matter = false;
+  for (const Request& request : queue) values_matter |= request.entry->row->reserve != nullptr;
+  for (const Request& request : queue) {
+    const CommandSpec& row = *request.entry->row;
+    if (!row.Has(kWrite)) {
+      int64_t number = 0;
+      if (request.entry->full_name == "select" && ParseInteger(request.arguments[1], &number) &&
+          number >= 0 && number < context.environment().databases) {
+        db = static_cast<int>(number);
+        all.payload += storage::Store::kBytesPerWrite;  // a root and its directory of its own
+      }
+      continue;
+    }
+    const ReadView view(store, store.main(), db, state_->now_ms);
+    const CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
+                                    &context.session(), &context.environment());
+    WriteNeed need = NeedOf(row, request, of_command, view);
+    if (values_matter) {
+      std::vector<KeyPosition> keys;
+      FindKeys(row, request.arguments.size(), &keys);
+      bool depends = false;
+      for (const KeyPosition& key : keys) {
+        const uint64_t hash = view.MakeKey(request.arguments[key.index]).hash;
+        depends |= !written.insert(hash).second;
+      }
+      if (row.reserve != nullptr && depends) need.payload += brought;
+      brought += request.bytes;
+      // What one key gets from another is in the estimate.
+      if (row.reserve != nullptr && keys.size() > 1) brought += need.payload;
+    }
+    all.payload += need.payload;
+    all.keys += need.keys;
+  }
+  return Reserve(all, flags);
+}
+
+void Dispatcher::RunToEnd(const CommandQueue& queue, bool writes, Session& session,
+                          ReplyWriter& reply) {
+  EffectConsumer* const consumer = writes ? state_->effect_consumer : nullptr;
+  in_unit_ = true;
+  unit_db_ = session.db;
+  if (consumer != nullptr) consumer->Begin(state_->store->main().id(), unit_db_);
+  for (const Request& request : queue) {
+    std::unique_ptr<Continuation> rest;
+    if (RunInUnit(request, session, reply, &rest, nullptr) != Outcome::kYield) continue;
+    const ReadView view(*state_->store, state_->store->main(), session.db, state_->now_ms);
+    for (bool finished = false; !finished;) {
+      Slice slice(&reply, ~size_t{0});
+      finished = rest->Run(view, slice);
+    }
+  }
+  if (consumer != nullptr) consumer->End();
+  in_unit_ = false;
+}
+
+Outcome Dispatcher::Exec(CommandContext& context) {
+  Session& session = context.session();
+  if (session.transaction == nullptr || !session.transaction->open) {
+    return context.Fail("ERR EXEC without MULTI");
+  }
+  // Whatever comes of it, it is over, and nothing is watched any more.
+  decltype(Session::transaction) transaction = std::move(session.transaction);
+  if (transaction->aborted) return context.Fail(error::kExecAbort);
+  const auto look = [this](const KeyPlace& place) {
+    return WatchStateAt(*state_, state_->store->main(), place);
+  };
+  if (transaction->dirty() || transaction->watches.ExpiredSince(look)) {
+    context.reply().NullArray();
+    return Outcome::kDone;
+  }
+  transaction->watches.Clear();
+
+  const CommandQueue& queue = transaction->queue;
+  const uint64_t flags = transaction->flags_of_any;
+  if (!transaction->reads_only) {
+    const bool writes = (flags & kWrite) != 0;
+    if (writes && !ReserveAll(queue, flags, context)) {  // D1
+      return context.Fail(std::string(error::kExecAbortBecause) + std::string(error::kOom));
+    }
+    context.reply().Array(queue.size());
+    RunToEnd(queue, writes, session, context.reply());
+    return Outcome::kDone;
+  }
+  context.reply().Array(queue.size());
+  for (size_t i = 0; i < queue.size(); ++i) {
+    std::unique_ptr<Continuation> rest;
+    in_unit_ = true;
+    const Outcome outcome = RunInUnit(queue[i], session, context.reply(), &rest, nullptr);
+    in_unit_ = false;
+    if (outcome == Outcome::kYield) {  // the server pins the version that the first ones saw
+      return context.Yield(std::make_unique<ExecRest>(this, &session, std::move(transaction), i + 1,
+                                                      std::move(rest)));
+    }
+  }
+  return Outcome::kDone;
+}
+
+}  // namespace verso::server
