@@ -2,6 +2,7 @@
 
 #include "storage/base/check.h"
 #include "storage/index/rope.h"
+#include "storage/types/list.h"
 #include "storage/types/string_value.h"
 
 namespace verso::storage {
@@ -20,7 +21,7 @@ std::string ValidateString(const PageArena& arena, const ValueView& value, const
 // By ValueType; a type without functions has no commands that could make one.
 constexpr TypeOps kTypes[kTypeCount] = {
     {&DigestString, &StringEncoding, &ValidateString},  // string
-    {},                                                 // list
+    {&DigestList, &ListEncoding, &ValidateList},        // list
     {},                                                 // set
     {},                                                 // zset
     {},                                                 // hash
