@@ -270,13 +270,12 @@ void Connection::RunParked() {
 }
 
 void Connection::EndParked(const std::function<void(ReplyWriter&)>& write) {
-  const TimeoutReply on_timeout = session_.parked->reply;
   session_.parked.reset();
   const uint64_t mark = out_.written();
   if (write != nullptr) {
     write(reply_);
   } else {
-    on_timeout == TimeoutReply::kNull ? reply_.Null() : reply_.NullArray();
+    reply_.NullArray();
   }
   MuteReply(mark, true);
   server_->WantFlush(this);

@@ -30,6 +30,8 @@ class ChangeTracker final : public storage::KeyObserver {
   void DatabaseChanged(const storage::Line& line, int db, const char* event) override;
 
   uint64_t changes() const { return changes_; }  // ever
+  // Those that were not deletions by expiry, which are recorded by themselves.
+  uint64_t changes_by_commands() const { return changes_ - expired_; }
   uint64_t changes_since_save() const { return changes_ - changes_at_save_; }
   uint64_t expired() const { return expired_; }
   // A save has begun at a moment when changes() was `at`, and is through.

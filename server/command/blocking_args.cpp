@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kNegative = "ERR timeout is negative";
 constexpr std::string_view kOutOfRange = "ERR timeout is out of range";
-// What the sum with the clock must not exceed.
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+// The sum with the clock is a time, too.
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max() - (int64_t{1} << 42);
 
 bool Refuse(CommandContext& context, std::string_view text) {
   context.reply().Error(text);
@@ -27,7 +27,7 @@ bool ReadBlockSeconds(CommandContext& context, ByteView text, uint64_t* timeout_
   }
   const long double milliseconds = std::ceil(seconds * 1000);
   if (milliseconds < 0) return Refuse(context, kNegative);
-  if (!(milliseconds <= static_cast<long double>(kMax / 2))) return Refuse(context, kOutOfRange);
+  if (!(milliseconds <= static_cast<long double>(kMax))) return Refuse(context, kOutOfRange);
   *timeout_ms = static_cast<uint64_t>(milliseconds);
   return true;
 }
@@ -38,7 +38,7 @@ bool ReadBlockMilliseconds(CommandContext& context, ByteView text, uint64_t* tim
     return Refuse(context, "ERR timeout is not an integer or out of range");
   }
   if (milliseconds < 0) return Refuse(context, kNegative);
-  if (milliseconds > kMax / 2) return Refuse(context, kOutOfRange);
+  if (milliseconds > kMax) return Refuse(context, kOutOfRange);
   *timeout_ms = static_cast<uint64_t>(milliseconds);
   return true;
 }

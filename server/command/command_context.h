@@ -82,10 +82,10 @@ class CommandContext {
   // at once.
   Outcome Park(Parking parking) {
     if (!in_unit_) {
-      parking_ = std::move(parking);
+      parking_ = std::make_unique<Parking>(std::move(parking));
       return Outcome::kParked;
     }
-    parking.reply == TimeoutReply::kNull ? reply_->Null() : reply_->NullArray();
+    parking.reply == NoWaitReply::kNull ? reply_->Null() : reply_->NullArray();
     return Outcome::kDone;
   }
   // Part of an EXEC, a script, a replay: others see nothing between its commands, so it must not
@@ -114,7 +114,7 @@ class CommandContext {
   storage::Access access_ = storage::Access::kTouch;
   bool in_unit_ = false;
   std::unique_ptr<Continuation> rest_;
-  std::optional<Parking> parking_;
+  std::unique_ptr<Parking> parking_;
 };
 
 // xorshift64*: good enough to choose a key; never used for anything secret.

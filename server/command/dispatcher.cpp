@@ -191,6 +191,7 @@ Dispatcher::WriteNeed Dispatcher::NeedOf(const CommandSpec& row, const Request& 
                              : request.arguments.size() - static_cast<size_t>(spec.first);
     need.keys += (width + static_cast<size_t>(spec.step) - 1) / static_cast<size_t>(spec.step);
   }
+  need.keys = std::max<size_t>(need.keys, 1);
   need.payload = row.reserve != nullptr ? row.reserve(view, context) : request.bytes;
   return need;
 }
@@ -201,7 +202,7 @@ bool Dispatcher::Reserve(WriteNeed need, uint64_t flags) {
   constexpr size_t kPathBytes = storage::Store::kBytesPerKeyWrite;
   const size_t keys =
       std::min(need.keys, 2 + need.keys / 16 + store.arena().bytes_allocated() / kPathBytes);
-  if (store.ReserveForWrite(need.payload, std::max<size_t>(keys, 1))) return true;
+  if (store.ReserveForWrite(need.payload, keys)) return true;
   // The kernel gives no more. What takes away must still get through: it lives on the slabs that
   // commands which grow may not touch.
   return (flags & kDenyOom) == 0 && store.arena().HasLastSlabs();
@@ -223,7 +224,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
   EffectConsumer* const consumer = state_->effect_consumer;
   if (consumer == nullptr) return handler(view, context);
 
-  const uint64_t changes_before = state_->changes.changes();
+  const uint64_t changes_before = state_->changes.changes_by_commands();
   if (!in_unit_) {
     consumer->Begin(store.main().id(), session.db);
   } else if (unit_db_ != session.db) {
@@ -233,7 +234,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
     consumer->Command(select);
   }
   const Outcome outcome = handler(view, context);
-  if (effects.empty() && state_->changes.changes() != changes_before) {
+  if (effects.empty() && state_->changes.changes_by_commands() != changes_before) {
     effects.Emit(request.arguments);  // E1
   }
   if (!in_unit_) consumer->End();

@@ -34,7 +34,6 @@ void BlockedKeys::Park(Session* session, const Request& request, const Parking& 
   command->command.Add(request);
   for (const auto& [index, text] : parking.rewritten) command->command.Rewrite(0, index, text);
   command->type = parking.type;
-  command->reply = parking.reply;
   command->wake_without_key = parking.wake_without_key;
   command->timeout = deadlines_.end();
   if (parking.timeout_ms != 0) {

@@ -49,7 +49,6 @@ struct ParkedCommand {
   Session* session = nullptr;
   CommandQueue command;
   storage::ValueType type = storage::ValueType::kList;
-  TimeoutReply reply = TimeoutReply::kNullArray;
   bool wake_without_key = false;
   uint64_t deadline_ms = ~uint64_t{0};
   std::pmr::multimap<uint64_t, ParkedCommand*>::iterator timeout;  // if it has a deadline
