@@ -17,8 +17,8 @@ enum class FaultPoint : unsigned char {
   kAfterIdentity,    // writer: the identity file is written too, `committed` is not set
   kAfterReport,      // writer: `committed` is reported, the child has not ended
   kMidLoad,          // loader: half of the pages are in
+  kMidResolve,       // resolver: it knows the outcome, nobody else does
 };
-inline constexpr FaultPoint kFaultPointLast = FaultPoint::kMidLoad;
 
 // A kill that nothing can handle, as from the operator or the OOM killer.
 inline void DieAt(FaultPoint wanted, FaultPoint here) {

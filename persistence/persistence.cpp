@@ -329,6 +329,10 @@ void Persistence::StartResolver() {
   resolved_.reset();
   resolver_due_ = SteadyMs() + kResolverPauseMs;  // of the next one, should this one not find out
   ResolveTask task{SnapshotPaths::In(options_.directory), identity_};
+  if (options_.resolvers_to_die > 0) {
+    --options_.resolvers_to_die;
+    task.fault = FaultPoint::kMidResolve;
+  }
   const Status started =
       StartChild({}, [&task](ChildReport* report) { return RunResolver(task, report); });
   if (!started)

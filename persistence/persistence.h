@@ -49,6 +49,7 @@ struct PersistenceOptions {
   std::function<void(int fd)> unwatch;
   int lock_wait_ms = 10'000;
   FaultPoint fault = FaultPoint::kNone;  // tests only
+  int resolvers_to_die = 0;              // tests only: the first so many die at kMidResolve
 };
 
 enum class LoadState : unsigned char { kNotStarted, kLoading, kLoaded, kFailed };

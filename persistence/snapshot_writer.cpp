@@ -342,6 +342,7 @@ int RunResolver(const ResolveTask& task, ChildReport* report) {
     identity.epoch = newest ? newest->epoch : 0;
     identity.save_id = newest ? newest->save_id : Id{};
     VERSO_TRY_STATUS(WriteIdentity(task.paths.identity, identity));
+    DieAt(task.fault, FaultPoint::kMidResolve);
     std::string payload(reinterpret_cast<const char*>(identity.save_id.bytes.data()), 16);
     payload.append(reinterpret_cast<const char*>(&identity.epoch), sizeof(identity.epoch));
     report->Send(MessageType::kNewestSave, payload);

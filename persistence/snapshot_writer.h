@@ -58,6 +58,7 @@ int RunSnapshotWriter(const SaveTask& task, ChildReport* report);
 struct ResolveTask {
   SnapshotPaths paths;
   StoreIdentity identity;
+  FaultPoint fault = FaultPoint::kNone;
 };
 // Opens the store for writing (which makes what it finds durable) and reports the newest save.
 // Brings the identity file up to date.

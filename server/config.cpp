@@ -214,10 +214,10 @@ Status ReadConfigText(std::string_view text, const std::string& file, LoadedConf
   return Source(config).ReadText(text, file, 0);
 }
 
-Settings DefaultSettings() {
+Settings DefaultSettings(uint64_t memory_limit) {
   Settings settings;
   // Room must be left for copies while a save runs, and for its child.
-  settings.maxmemory = CgroupMemoryLimit() / 10 * 7;
+  settings.maxmemory = memory_limit / 10 * 7;
   return settings;
 }
 

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/process_info.h"
 #include "server/settings.h"
 #include "storage/base/result.h"
 
@@ -67,7 +68,7 @@ Status SetConfig(const ConfigRow& row, const std::vector<std::string>& words, bo
 bool ParseMemory(std::string_view text, uint64_t* bytes);
 
 // Before any directive; maxmemory follows the cgroup's limit.
-Settings DefaultSettings();
+Settings DefaultSettings(uint64_t memory_limit = CgroupMemoryLimit());
 
 struct LoadedConfig {
   Settings settings;

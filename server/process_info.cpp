@@ -27,7 +27,7 @@ uint64_t TotalSystemMemory() {
          static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-uint64_t CgroupMemoryLimit() {
+uint64_t CgroupMemoryLimit(const std::string& root) {
   uint64_t limit = 0;
   const auto read = [&limit](const std::string& path) {
     std::ifstream file(path);
@@ -35,16 +35,25 @@ uint64_t CgroupMemoryLimit() {
     if (!(file >> bytes)) return;  // "max", or not there
     if (bytes < TotalSystemMemory() && (limit == 0 || bytes < limit)) limit = bytes;
   };
-  std::ifstream groups("/proc/self/cgroup");
+  // The groups above limit this one too; inside a container, where the path may be the host's, only
+  // the topmost is to be seen.
+  const auto read_upwards = [&read, &root](const std::string& mount, std::string group,
+                                           const std::string& file) {
+    while (true) {
+      read(root + mount + group + file);
+      const size_t slash = group.rfind('/');
+      if (slash == std::string::npos) return;
+      group.resize(slash);
+    }
+  };
+  std::ifstream groups(root + "/proc/self/cgroup");
   std::string line;
   while (std::getline(groups, line)) {
-    const std::string path = line.substr(line.rfind(':') + 1);
+    const std::string group = line.substr(line.rfind(':') + 1);
     if (line.rfind("0::", 0) == 0) {
-      read("/sys/fs/cgroup" + path + "/memory.max");
-      read("/sys/fs/cgroup/memory.max");  // inside a container the path may be the host's
+      read_upwards("/sys/fs/cgroup", group, "/memory.max");
     } else if (line.find(":memory:") != std::string::npos) {
-      read("/sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes");
-      read("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+      read_upwards("/sys/fs/cgroup/memory", group, "/memory.limit_in_bytes");
     }
   }
   return limit;

@@ -14,8 +14,9 @@ struct ProcessMemory {
 
 ProcessMemory ReadProcessMemory();
 uint64_t TotalSystemMemory();
-// The memory limit of this process' control group (v2 or v1); 0: none below what the machine has.
-uint64_t CgroupMemoryLimit();
+// The lowest memory limit of this process' control group (v2 or v1) and those above it; 0: none
+// below what the machine has. `root` stands before /proc and /sys, for tests.
+uint64_t CgroupMemoryLimit(const std::string& root = "");
 std::string ExecutablePath();
 std::string OperatingSystem();
 // Ticks of the processor's counter per microsecond.

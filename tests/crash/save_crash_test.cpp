@@ -197,25 +197,27 @@ TEST_CASE("a killed loader is a refusal with a reason, and the next start works"
 TEST_CASE("a resolver killed again and again finds out in the end") {
   TemporaryDirectory directory;
   std::mt19937_64 random(6);
-  Life life(directory.path(), FaultPoint::kAfterIngest);
-  WriteRandomly(&life, &random, 500);
-  REQUIRE(life.persistence->StartSave(life.store.get()).has_value());
-  int killed = 0;
-  pid_t last = 0;
-  while (killed < 3) {
-    // Poll, not WaitIdle: that one sleeps after it has started a resolver, and misses a quick one.
-    life.persistence->Poll();
-    REQUIRE(life.persistence->saving());
-    const SaveStatus status = life.persistence->save_status();
-    if (!status.resolving || !life.persistence->child_running()) continue;
-    if (life.persistence->child_pid() == last) continue;
-    last = life.persistence->child_pid();
-    kill(last, SIGKILL);
-    ++killed;
-    CHECK(life.store->saving());  // nothing is released before certainty
+  constexpr int kDeaths = 3;
+  std::string digest;
+  {
+    Life life(directory.path(), FaultPoint::kAfterIngest, kDeaths);
+    WriteRandomly(&life, &random, 500);
+    digest = life.Digest();
+    REQUIRE(life.persistence->StartSave(life.store.get()).has_value());
+    // Nothing is released before certainty.
+    while (!life.persistence->WaitSave(1)) REQUIRE(life.store->saving());
+    CHECK_FALSE(life.store->saving());
+    CHECK(life.persistence->save_status().last == LastSave::kOk);
+    int deaths = 0;
+    for (size_t at = 0; (at = life.log.find("still not known", at)) != std::string::npos; ++at)
+      ++deaths;
+    CHECK(deaths == kDeaths);
+    life.store->DrainBackground();
+    CHECK(life.store->Audit() == "");
   }
-  REQUIRE(life.persistence->WaitIdle(60'000));
-  CHECK(life.persistence->save_status().last == LastSave::kOk);
+  Life life(directory.path());
+  REQUIRE(life.ok());
+  CHECK(life.Digest() == digest);
 }
 
 // ---- the disk says no

@@ -37,10 +37,12 @@ class TemporaryDirectory {
 // One life of a server, without the server.
 class Life {
  public:
-  explicit Life(const std::string& directory, FaultPoint fault = FaultPoint::kNone) {
+  explicit Life(const std::string& directory, FaultPoint fault = FaultPoint::kNone,
+                int resolvers_to_die = 0) {
     PersistenceOptions options;
     options.directory = directory;
     options.fault = fault;
+    options.resolvers_to_die = resolvers_to_die;
     options.lock_wait_ms = 5000;
     options.log = [this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; };
     auto opened = Persistence::Open(options);
