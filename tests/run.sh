@@ -5,7 +5,8 @@
 #   tests/run.sh [full] [CTEST ARGS]  everything: unit, crash, model, integration, style
 #   tests/run.sh fast [CTEST ARGS]    about a minute: unit tests and the quick style rules
 #   tests/run.sh asan|ubsan|tsan [CTEST ARGS]
-#                                     unit, crash and integration tests under a sanitizer
+#                                     unit, crash and integration tests under sanitizers: address
+#                                     and undefined, which go together in one build, or thread
 #   tests/run.sh model [ARGS]         the model tests alone; ARGS go to each of them
 #   tests/run.sh fuzz [SECONDS] [NAME]  each fuzz target (or NAME_fuzz) for SECONDS (default 60)
 #   tests/run.sh bench [FILTER]       the benchmarks, and the comparison with Redis
@@ -160,8 +161,7 @@ case $command in
 esac
 case $command in
   full | fast | model | fuzz | bench | tidy) "$command" "$@" ;;
-  asan) sanitized asan address "$@" ;;
-  ubsan) sanitized ubsan undefined "$@" ;;
+  asan | ubsan) sanitized asan address,undefined "$@" ;;
   tsan) sanitized tsan thread "$@" ;;
   style) packages build test && exec /usr/bin/python3 tests/style/check.py "$@" ;;
   format) packages test && sources | xargs clang-format-14 -i ;;
