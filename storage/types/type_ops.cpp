@@ -3,6 +3,7 @@
 #include "storage/base/check.h"
 #include "storage/index/rope.h"
 #include "storage/types/list.h"
+#include "storage/types/stream_value.h"
 #include "storage/types/string_value.h"
 
 namespace verso::storage {
@@ -26,7 +27,7 @@ constexpr TypeOps kTypes[kTypeCount] = {
     {},                                                 // zset
     {},                                                 // hash
     {},                                                 // 5 is no type
-    {},                                                 // stream
+    {&DigestStream, &StreamEncoding, &ValidateStream},  // stream
 };
 
 }  // namespace
