@@ -1,9 +1,9 @@
 // Finding keys: KEYS, SCAN, RANDOMKEY.
-#include <charconv>
 #include <string>
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
+#include "server/command/element_reply.h"
 #include "server/command/glob.h"
 #include "server/command/string_reply.h"
 
@@ -15,10 +15,6 @@ using storage::ValueView;
 
 // Databases up to this size are searched at once, without a pin.
 constexpr uint64_t kKeysAtOnce = 4096;
-// Entries one SCAN looks at, whatever COUNT says: it is only a hint, and a scan must not hold the
-// loop.
-constexpr uint64_t kScanEntriesMax = 10000;
-
 // KEYS: counts the matches, since their number comes first, then goes through all keys again to
 // reply them.
 class KeysContinuation final : public Continuation {
@@ -57,23 +53,12 @@ class KeysContinuation final : public Continuation {
 Outcome MatchKeys(const ReadView& view, CommandContext& context) {
   auto keys = std::make_unique<KeysContinuation>(context[1]);
   if (view.Count() > kKeysAtOnce) return context.Yield(std::move(keys));
-  bool done = false;
-  while (!done) {
-    Slice slice(&context.reply(), ~size_t{0});
-    done = keys->Run(view, slice);
-  }
-  return Outcome::kDone;
-}
-
-// Redis takes leading zeros here, though nowhere else.
-bool ParseCursor(ByteView text, uint64_t* cursor) {
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), *cursor);
-  return fault == std::errc() && end == text.data() + text.size();
+  return RunAtOnce(view, context, *keys);
 }
 
 Outcome Scan(const ReadView& view, CommandContext& context) {
   uint64_t cursor = 0;
-  if (!ParseCursor(context[1], &cursor)) return context.Fail(error::kInvalidCursor);
+  if (!ReadScanCursor(context, context[1], &cursor)) return Outcome::kDone;
   uint64_t count = 10;
   std::optional<ByteView> pattern;
   std::optional<ByteView> type;

@@ -16,6 +16,10 @@ extern const CommandFamily kExpireCommands;        // cmd_expire.cpp
 extern const CommandFamily kListCommands;          // cmd_list.cpp
 extern const CommandFamily kListMoveCommands;      // cmd_list_move.cpp
 extern const CommandFamily kTransactionCommands;   // cmd_transaction.cpp
+extern const CommandFamily kHashCommands;          // cmd_hash.cpp
+extern const CommandFamily kHashScanCommands;      // cmd_hash_scan.cpp
+extern const CommandFamily kSetCommands;           // cmd_set.cpp
+extern const CommandFamily kSetAlgebraCommands;    // cmd_set_algebra.cpp
 extern const CommandFamily kConnectionCommands;    // cmd_connection.cpp
 extern const CommandFamily kClientCommands;        // cmd_client.cpp
 extern const CommandFamily kServerCommands;        // cmd_server.cpp

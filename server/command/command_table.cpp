@@ -23,9 +23,9 @@ const CommandTable& CommandTable::Get() {
 CommandTable::CommandTable() {
   for (const CommandFamily family :
        {kStringCommands, kStringNumberCommands, kStringRangeCommands, kBitmapCommands, kKeyCommands,
-        kKeyScanCommands, kExpireCommands, kTransactionCommands, kConnectionCommands,
-        kClientCommands, kServerCommands, kConfigCommands, kDebugCommands, kAboutCommands,
-        kIntrospectCommands}) {
+        kKeyScanCommands, kExpireCommands, kHashCommands, kHashScanCommands, kSetCommands,
+        kSetAlgebraCommands, kTransactionCommands, kConnectionCommands, kClientCommands,
+        kServerCommands, kConfigCommands, kDebugCommands, kAboutCommands, kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

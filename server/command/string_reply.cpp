@@ -3,8 +3,6 @@
 #include <limits>
 #include <string>
 
-#include "storage/base/check.h"
-
 namespace verso::server {
 
 using storage::Access;
@@ -20,40 +18,38 @@ constexpr size_t kStepBytes = 64 * 1024;
 // The rest of a long bulk string. The version is pinned, so offsets stay what they were.
 class StringContinuation final : public Continuation {
  public:
-  StringContinuation(ByteView key, size_t offset, size_t count)
-      : key_(key), offset_(offset), left_(count) {}
+  StringContinuation(ByteView key, size_t offset, size_t count) : key_(key), bulk_(offset, count) {}
 
   bool Run(const ReadView& view, Slice& slice) override {
     const std::optional<ValueView> value = view.Find(view.MakeKey(key_), Access::kPeek);
-    if (!begun_) {
-      if (!value.has_value()) {  // it expired between the command and the pin
-        slice.reply().Null();
-        return true;
-      }
-      slice.reply().BulkBegin(left_);
-      begun_ = true;
+    if (!value.has_value()) {  // it expired between the command and the pin
+      slice.reply().Null();
+      return true;
     }
-    VERSO_CHECK(value.has_value());
-    while (left_ > 0 && !slice.Spent()) {
-      const size_t bytes = std::min(left_, kStepBytes);
-      storage::StringForEachPiece(view.arena(), *value, offset_, bytes,
-                                  [&slice](ByteView piece) { slice.reply().Append(piece); });
-      offset_ += bytes;
-      left_ -= bytes;
-    }
-    if (left_ > 0) return false;
-    slice.reply().BulkEnd();
-    return true;
+    return bulk_.Run(view.arena(), *value, slice);
   }
 
  private:
   std::string key_;
-  size_t offset_;
-  size_t left_;
-  bool begun_ = false;
+  SlicedBulk bulk_;
 };
 
 }  // namespace
+
+bool SlicedBulk::Run(const PageArena& arena, const ValueView& value, Slice& slice) {
+  if (!begun_) slice.reply().BulkBegin(left_);
+  begun_ = true;
+  while (left_ > 0 && !slice.Spent()) {
+    const size_t bytes = std::min(left_, kStepBytes);
+    storage::StringForEachPiece(arena, value, offset_, bytes,
+                                [&slice](ByteView piece) { slice.reply().Append(piece); });
+    offset_ += bytes;
+    left_ -= bytes;
+  }
+  if (left_ > 0) return false;
+  slice.reply().BulkEnd();
+  return true;
+}
 
 void ReplyString(ReplyWriter& reply, const PageArena& arena, const ValueView& value) {
   if (const std::optional<ByteView> whole = storage::StringContiguous(arena, value)) {

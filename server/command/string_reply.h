@@ -31,6 +31,21 @@ Outcome ReplyStringSliced(const storage::ReadView& view, CommandContext& context
                           const storage::Key& key, const storage::ValueView& value, size_t offset,
                           size_t count);
 
+// A bulk string that goes out in slices, for continuations: Run until it is true, always with the
+// same value of a pinned version.
+class SlicedBulk {
+ public:
+  SlicedBulk() = default;
+  SlicedBulk(size_t offset, size_t count) : offset_(offset), left_(count) {}
+
+  bool Run(const storage::PageArena& arena, const storage::ValueView& value, Slice& slice);
+
+ private:
+  size_t offset_ = 0;
+  size_t left_ = 0;
+  bool begun_ = false;
+};
+
 // No string may become longer than this.
 inline size_t StringBytesMax(CommandContext& context) {
   return std::min(context.environment().bulk_bytes_max, storage::kStringBytesMax);

@@ -2,7 +2,9 @@
 
 #include "storage/base/check.h"
 #include "storage/index/rope.h"
+#include "storage/types/hash_value.h"
 #include "storage/types/list.h"
+#include "storage/types/set_value.h"
 #include "storage/types/stream_value.h"
 #include "storage/types/string_value.h"
 
@@ -23,9 +25,9 @@ std::string ValidateString(const PageArena& arena, const ValueView& value, const
 constexpr TypeOps kTypes[kTypeCount] = {
     {&DigestString, &StringEncoding, &ValidateString},  // string
     {&DigestList, &ListEncoding, &ValidateList},        // list
-    {},                                                 // set
+    {&DigestSet, &SetEncoding, &ValidateElements},      // set
     {},                                                 // zset
-    {},                                                 // hash
+    {&DigestHash, &HashEncoding, &ValidateElements},    // hash
     {},                                                 // 5 is no type
     {&DigestStream, &StreamEncoding, &ValidateStream},  // stream
 };
