@@ -66,12 +66,11 @@ void ItemEditor::EraseFromLeaf(Ref* slot, size_t from, size_t count) {
 
 void ItemEditor::EraseFromInner(Ref* slot, uint64_t from, uint64_t count) {
   char* page = line_.Writable(slot);
+  uint64_t before = 0;
+  const size_t first = ChildOfIndex(page, child_bytes_, from, &before);
+  from -= before;
   ItemInner(page).total -= count;
-  size_t index = 0;
-  while (from >= ItemChildAt(page, index, child_bytes_).count) {
-    from -= ItemChildAt(page, index++, child_bytes_).count;
-  }
-  const size_t first = index;
+  size_t index = first;
   size_t gone_from = index;
   size_t gone = 0;
   bool small = false;

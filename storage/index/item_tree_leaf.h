@@ -80,6 +80,9 @@ struct ItemPath {
   uint32_t index[kItemHeightMax];
 };
 
+// The child in which `index` lies (count: the last one), and how many items are before that child.
+size_t ChildOfIndex(const char* page, size_t child_bytes, uint64_t index, uint64_t* before);
+
 // To the place before the item at `index`; index == count: behind the last one. Requires: not null,
 // index <= count.
 void FindItemPlace(const PageArena& arena, const Ref& root, uint64_t index, ItemPath* path);

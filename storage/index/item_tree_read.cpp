@@ -72,8 +72,12 @@ size_t ChildOfBound(const PageArena& arena, const char* page, ItemFlavour flavou
   return low;
 }
 
-// The child in which `index` lies (as a place before an item, or behind the last), and how many
-// items are before that child.
+}  // namespace
+
+ItemSeparator SeparatorOf(const PageArena& arena, ItemFlavour flavour, const ItemView& item) {
+  return {item.a, flavour == ItemFlavour::kZset ? Prefix(Head(arena, item)) : item.b};
+}
+
 size_t ChildOfIndex(const char* page, size_t child_bytes, uint64_t index, uint64_t* before) {
   const ItemInnerHeader& header = ItemInner(page);
   if (index <= header.total / 2) {
@@ -94,12 +98,6 @@ size_t ChildOfIndex(const char* page, size_t child_bytes, uint64_t index, uint64
   } while (index < sum);
   *before = sum;
   return child;
-}
-
-}  // namespace
-
-ItemSeparator SeparatorOf(const PageArena& arena, ItemFlavour flavour, const ItemView& item) {
-  return {item.a, flavour == ItemFlavour::kZset ? Prefix(Head(arena, item)) : item.b};
 }
 
 ValueView ItemView::value() const {
