@@ -260,6 +260,25 @@ void Connection::RunParked() {
       server_->dispatcher().Run(session_.parked->request(), session_, reply_, &rest_);
   if (outcome == Outcome::kParked) return;
   session_.parked.reset();
+  FinishParked(mark, outcome);
+}
+
+void Connection::RunHeld() {
+  if (!blocked() || !session_.parked->held()) return;
+  // Out of the way: it may be one that waits for a key now.
+  const auto command = std::move(session_.parked);
+  const uint64_t mark = out_.written();
+  const Outcome outcome = server_->dispatcher().Run(command->request(), session_, reply_, &rest_);
+  if (outcome == Outcome::kParked) {
+    server_->ArmBlockTimer();
+    return;
+  }
+  FinishParked(mark, outcome);
+  if (session_.close_after_reply && outcome == Outcome::kDone) CloseAfterReply();
+  if (server_->state().blocked.ready()) server_->ServeBlocked();
+}
+
+void Connection::FinishParked(uint64_t mark, Outcome outcome) {
   if (outcome == Outcome::kYield) {
     Pin();
   } else {

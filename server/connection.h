@@ -52,6 +52,8 @@ class Connection final : public PollTarget {
   void Flush();
   // A blocked client's command, again: one of its keys has something.
   void RunParked();
+  // The command that CLIENT PAUSE held, if it held one.
+  void RunHeld();
   // The blocked client waits no more: it gets this reply, or the one for when its time is up.
   void EndParked(const std::function<void(ReplyWriter&)>& write = nullptr);
   // Runs the next slice of a continuation. False: the client has to read first.
@@ -97,6 +99,7 @@ class Connection final : public PollTarget {
   bool RunBatch(size_t count);
   bool RunRequest(const Request& request);
   void Pin();  // for a continuation that begins
+  void FinishParked(uint64_t mark, Outcome outcome);
   void MuteReply(uint64_t mark, bool last);
   void ApplyReplyMode(uint64_t mark, ReplyMode before);
   void ProtocolError(std::string_view text);

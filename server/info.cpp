@@ -112,10 +112,12 @@ void MemorySection(Server& server, Lines* out) {
   out->Add("used_memory_peak_perc",
            fmt::format("{:.2f}%", 100 * static_cast<double>(used) /
                                       static_cast<double>(std::max<uint64_t>(peak, 1))));
-  out->Add("used_memory_overhead", server.buffers().bytes_used());
+  out->Add("used_memory_overhead", state.bytes_outside_arena);
   out->Add("used_memory_startup", server.memory_at_start());
-  out->Add("used_memory_dataset", used);
-  out->Add("allocator_allocated", used);
+  out->Add("used_memory_dataset", arena.bytes_allocated);
+  out->Add("used_memory_dataset_perc",
+           fmt::format("{:.2f}%", 100 * static_cast<double>(arena.bytes_allocated) / used_or_one));
+  out->Add("allocator_allocated", arena.bytes_allocated);
   out->Add("allocator_active", arena.bytes_used_slabs);
   out->Add("allocator_resident", arena.bytes_backed);
   out->Add("total_system_memory", total);
@@ -125,9 +127,11 @@ void MemorySection(Server& server, Lines* out) {
   out->Add("maxmemory", state.settings.maxmemory);
   out->Add("maxmemory_human", Human(state.settings.maxmemory));
   out->Add("maxmemory_policy", ConfigValue(*FindConfigRow("maxmemory-policy"), state.settings));
-  out->Fixed("allocator_frag_ratio", static_cast<double>(arena.bytes_used_slabs) / used_or_one, 2);
-  out->Add("allocator_frag_bytes",
-           arena.bytes_used_slabs - std::min<uint64_t>(used, arena.bytes_used_slabs));
+  out->Fixed("allocator_frag_ratio",
+             static_cast<double>(arena.bytes_used_slabs) /
+                 static_cast<double>(std::max<uint64_t>(arena.bytes_allocated, 1)),
+             2);
+  out->Add("allocator_frag_bytes", arena.bytes_used_slabs - arena.bytes_allocated);
   out->Fixed("allocator_rss_ratio",
              backed / static_cast<double>(std::max<uint64_t>(arena.bytes_used_slabs, 1)), 2);
   out->Add("allocator_rss_bytes", arena.bytes_backed - arena.bytes_used_slabs);
@@ -136,7 +140,8 @@ void MemorySection(Server& server, Lines* out) {
            static_cast<int64_t>(process.resident) - static_cast<int64_t>(used));
   out->Add("mem_not_counted_for_evict", 0);
   out->Add("mem_clients_slaves", 0);
-  out->Add("mem_clients_normal", server.buffers().bytes_used());
+  out->Add("mem_clients_normal",
+           server.buffers().bytes_used() + LargeBuffer::bytes_of_all() + ClientMemoryBytes());
   out->Add("mem_allocator", "verso-arena");
   out->Add("active_defrag_running", 0);
   out->Add("lazyfree_pending_objects", server.store().stats().reclaim_backlog);

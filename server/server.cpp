@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <csignal>
 #include <new>
+#include <utility>
 
 #include "server/logging.h"
+#include "storage/base/unforked_memory.h"
 
 namespace verso::server {
 namespace {
@@ -93,6 +95,7 @@ Server::Server(Settings settings, const Clock* clock, std::unique_ptr<storage::S
   if (getrandom(&state_.environment.random_state, sizeof(uint64_t), 0) < 0) std::abort();
   state_.environment.random_state |= 1;
   started_ms_ = state_.now_ms;
+  CountMemory();
   memory_at_start_ = state_.used_memory();
 }
 
@@ -216,10 +219,17 @@ bool Server::Shutdown(ShutdownHow how, bool force) {
 
 void Server::StartTurn() {
   state_.now_ms = clock_->NowMs();
+  CountMemory();
   dispatcher_.StartTurn();
 }
 
+void Server::CountMemory() {
+  state_.bytes_outside_arena =
+      buffers_.bytes_used() + LargeBuffer::bytes_of_all() + ClientMemoryBytes() + UnforkedBytes();
+}
+
 bool Server::EndTurn() {
+  if (state_.pause.until_ms != 0 && state_.now_ms >= state_.pause.until_ms) EndPause();
   running_list_.swap(ready_list_);
   for (Connection* connection : running_list_) {
     connection->in_ready_list = false;
@@ -290,6 +300,11 @@ void Server::EndOverdue() {
   while (ParkedCommand* command = state_.blocked.Overdue(state_.now_ms)) {
     Find(command->session->handle)->EndParked();
   }
+}
+
+void Server::EndPause() {
+  state_.pause = {};
+  ForEachClient([](Connection& connection) { connection.RunHeld(); });
 }
 
 void Server::ArmBlockTimer() {
@@ -395,7 +410,7 @@ uint64_t Server::Cron() {
 
 void Server::ExpireSome() {
   expire_more_ = false;
-  if (state_.loading) return;
+  if (state_.loading || state_.now_ms < state_.pause.until_ms) return;
   for (int db = 0; db < state_.environment.databases; ++db) {
     storage::WriteView view(*store_, store_->main(), db, state_.now_ms);
     if (view.NextDeadline() > state_.now_ms) continue;
@@ -468,7 +483,6 @@ void Server::NoteSaveEnd() {
     case SaveEvent::kLoaded:
       state_.loading = false;
       LogNotice("DB loaded in {} ms", saves_->report().load_ms);
-      memory_at_start_ = state_.used_memory();
       break;
     case SaveEvent::kLoadFailed:
       LogWarning("Fatal error loading the DB: {}. Exiting.", saves_->report().last_error);
@@ -498,6 +512,9 @@ int64_t Server::last_save_time() const {
 
 void Server::CheckSavePoints() {
   if (saves_ == nullptr || state_.loading) return;
+  if (std::exchange(state_.environment.all_flushed, false) && !state_.settings.save.empty()) {
+    ScheduleSave();  // Redis, too, saves after FLUSHALL: what was removed shall not come back
+  }
   if (saves_->running()) return;
   if (save_scheduled_) {
     save_scheduled_ = false;

@@ -110,6 +110,8 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
 
   void EndOverdue();
   uint64_t Cron();
+  void CountMemory();
+  void EndPause();
   void ExpireSome();
   void CheckSavePoints();
   void NoteSaveEnd();

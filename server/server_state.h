@@ -12,6 +12,7 @@
 #include "server/session/blocked_keys.h"
 #include "server/session/watch_registry.h"
 #include "server/settings.h"
+#include "server/slow_log.h"
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/store.h"
 
@@ -27,7 +28,8 @@ class ChangeTracker final : public storage::KeyObserver {
 
   void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                   const storage::KeyEvent& event) override;
-  void DatabaseChanged(const storage::Line& line, int db, const char* event) override;
+  void DatabaseChanged(const storage::Line& line, int db, const char* event,
+                       uint64_t changes) override;
 
   uint64_t changes() const { return changes_; }  // ever
   // Those that were not deletions by expiry, which are recorded by themselves.
@@ -46,6 +48,15 @@ class ChangeTracker final : public storage::KeyObserver {
   EffectConsumer* consumer_ = nullptr;
 };
 
+// CLIENT PAUSE: until then clients wait with their commands, or with those that may write.
+struct ClientPause {
+  uint64_t until_ms = 0;
+  bool all = false;
+  bool Holds(uint64_t flags, uint64_t now_ms) const {
+    return now_ms < until_ms && (all || (flags & (kWrite | kMayReplicate)) != 0);
+  }
+};
+
 struct ServerState {
   Settings settings;
   CommandEnvironment environment;
@@ -57,6 +68,10 @@ struct ServerState {
   storage::Store* store = nullptr;
   EffectConsumer* effect_consumer = nullptr;  // the log and the replicas, when there are any
   uint64_t now_ms = 0;                        // of this turn: commands are judged by it
+  // Of this turn, too: what clients and bookkeeping take. maxmemory counts it.
+  uint64_t bytes_outside_arena = 0;
+  ClientPause pause;
+  SlowLog slow_log;
   bool loading = false;
   bool last_save_failed = false;
 
@@ -64,6 +79,8 @@ struct ServerState {
   void ApplySettings() {
     environment.databases = static_cast<int>(settings.databases);
     environment.bulk_bytes_max = settings.proto_max_bulk_len;
+    slow_log.Configure(settings.slowlog_log_slower_than,
+                       static_cast<size_t>(settings.slowlog_max_len));
     environment.limits = {
         .hash_entries = settings.hash_max_listpack_entries,
         .hash_value_bytes = settings.hash_max_listpack_value,
@@ -77,7 +94,7 @@ struct ServerState {
         .stream_node_entries = settings.stream_node_max_entries,
     };
   }
-  uint64_t used_memory() const { return store->arena().bytes_allocated(); }
+  uint64_t used_memory() const { return store->arena().bytes_allocated() + bytes_outside_arena; }
 };
 
 // What WATCH would find there now.

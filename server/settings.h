@@ -65,6 +65,10 @@ struct Settings {
   uint64_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
 
+  // Looking on.
+  int64_t slowlog_log_slower_than = 10000;  // microseconds; negative: never
+  int64_t slowlog_max_len = 128;
+
   // The process.
   bool daemonize = false;
   int64_t hz = 10;

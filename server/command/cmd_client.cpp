@@ -190,7 +190,7 @@ Outcome ClientUnblock(Server& server, CommandContext& context) {
   const int64_t id = args.Integer();
   if (!args.ok()) return context.Fail(args.error());
   Connection* const target = server.FindById(static_cast<uint64_t>(id));
-  const bool found = target != nullptr && target->blocked();
+  const bool found = target != nullptr && target->blocked() && !target->session().parked->held();
   if (found && error) {
     target->EndParked(
         [](ReplyWriter& reply) { reply.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK"); });
@@ -198,6 +198,39 @@ Outcome ClientUnblock(Server& server, CommandContext& context) {
     target->EndParked();
   }
   context.reply().Integer(found ? 1 : 0);
+  return Outcome::kDone;
+}
+
+Outcome PauseClients(Server& server, CommandContext& context) {
+  int64_t timeout_ms = 0;
+  if (!ParseInteger(context[2], &timeout_ms)) {
+    return context.Fail("ERR timeout is not an integer or out of range");
+  }
+  if (timeout_ms < 0) return context.Fail("ERR timeout is negative");
+  bool all = true;
+  if (context.size() == 4) {
+    all = EqualsIgnoreCase(context[3], "all");
+    if (!all && !EqualsIgnoreCase(context[3], "write")) {
+      return context.Fail("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    }
+  }
+  const uint64_t now_ms = server.state().now_ms;
+  if (static_cast<uint64_t>(timeout_ms) > INT64_MAX - now_ms) {
+    return context.Fail("ERR timeout is out of range");
+  }
+  // A running pause may become longer and wider, not shorter: CLIENT UNPAUSE ends it.
+  ClientPause& pause = server.state().pause;
+  pause.until_ms = std::max(pause.until_ms, now_ms + static_cast<uint64_t>(timeout_ms));
+  pause.all |= all;
+  context.reply().Ok();
+  return Outcome::kDone;
+}
+
+Outcome UnpauseClients(Server& server, CommandContext& context) {
+  // At the end of the turn those that it held run.
+  ClientPause& pause = server.state().pause;
+  if (pause.until_ms != 0) pause = {.until_ms = 1};
+  context.reply().Ok();
   return Outcome::kDone;
 }
 
@@ -315,6 +348,11 @@ constexpr ArgSpec kUnblockReasons[] = {
 constexpr ArgSpec kUnblockArgs[] = {
     {.name = "client-id", .type = ArgType::kInteger},
     {.name = "unblock-type", .type = ArgType::kOneOf, .flags = kOptional, .args = kUnblockReasons}};
+constexpr ArgSpec kPauseModes[] = {{.name = "write", .type = ArgType::kPureToken, .token = "WRITE"},
+                                   {.name = "all", .type = ArgType::kPureToken, .token = "ALL"}};
+constexpr ArgSpec kPauseArgs[] = {
+    {.name = "timeout", .type = ArgType::kInteger},
+    {.name = "mode", .type = ArgType::kOneOf, .flags = kOptional, .args = kPauseModes}};
 constexpr ArgSpec kSetNameArgs[] = {{.name = "connection-name"}};
 constexpr ArgSpec kSetInfoChoices[] = {{.name = "libname", .token = "LIB-NAME"},
                                        {.name = "libver", .token = "LIB-VER"}};
@@ -375,6 +413,23 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(N) in the number of clients",
      .summary = "Ends the wait of a blocked connection.",
      .run = &ClientUnblock},
+    {.name = "pause",
+     .arity = -3,
+     .flags = kOwn | kAdmin,
+     .group = Group::kConnection,
+     .args = kPauseArgs,
+     .since = "0.1.0",
+     .complexity = "O(1)",
+     .summary = "Lets all clients wait with their commands, or with writes only.",
+     .run = &PauseClients},
+    {.name = "unpause",
+     .arity = 2,
+     .flags = kOwn | kAdmin,
+     .group = Group::kConnection,
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of clients",
+     .summary = "Ends the pause: the commands that waited run.",
+     .run = &UnpauseClients},
     {.name = "setname",
      .arity = 3,
      .flags = kOwn,

@@ -38,6 +38,7 @@ Outcome FlushDb(WriteView& view, CommandContext& context) {
 Outcome FlushAll(WriteView& view, CommandContext& context) {
   if (!ReadFlushMode(context)) return Outcome::kDone;
   view.FlushAll();
+  context.environment().all_flushed = true;
   context.reply().Ok();
   return Outcome::kDone;
 }

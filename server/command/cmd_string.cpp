@@ -18,6 +18,7 @@ using storage::WriteView;
 constexpr KeyEvent kSetEvent{"set", '$'};
 constexpr KeyEvent kDelEvent{"del", 'g'};
 constexpr KeyEvent kExpireEvent{"expire", 'g'};
+constexpr KeyEvent kAlsoExpireEvent{"expire", 'g', 0};
 constexpr KeyEvent kPersistEvent{"persist", 'g'};
 
 // The options of SET and GETEX: one grammar, of which each takes a part.
@@ -99,6 +100,7 @@ bool ReplyOldValue(const ReadView& view, CommandContext& context, const Key& key
 void SetAndEmit(WriteView& view, CommandContext& context, const Key& key, ByteView value,
                 const SetOptions& set) {
   view.SetString(key, value, set, kSetEvent);
+  if (set.deadline_ms != storage::kNoDeadline) view.NotifyChanged(key, kAlsoExpireEvent);
   if (!context.effects().wanted()) return;
   if (set.keep_deadline) {
     context.effects().Emit({"SET", key.bytes, value, "KEEPTTL"});

@@ -73,7 +73,8 @@ Outcome Incrbyfloat(WriteView& view, CommandContext& context) {
   if (std::isnan(number) || std::isinf(number)) return context.Fail(error::kNanOrInfinity);
   char digits[5200];  // the room that FormatLongDouble asks for
   const ByteView text(digits, FormatLongDouble(number, digits));
-  view.SetString(key, text, {.keep_deadline = true}, kIncrByFloatEvent);
+  view.SetString(key, text, {.keep_deadline = true, .hint = storage::kStringText},
+                 kIncrByFloatEvent);
   context.reply().Bulk(text);
   // The sum, not the summand: another machine may round otherwise.
   context.effects().Emit({"SET", key.bytes, text, "KEEPTTL"});

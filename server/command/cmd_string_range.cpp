@@ -32,6 +32,12 @@ Outcome Append(WriteView& view, CommandContext& context) {
     length = tail.size();
   } else if (!tail.empty()) {
     length = view.Append(key, tail, kAppendEvent);
+  } else if (storage::StringContiguous(view.arena(), *old).has_value()) {
+    // Nothing but its encoding changes.
+    view.SetString(key, storage::StringCopy(view.arena(), *old),
+                   {.keep_deadline = true, .hint = storage::kStringRaw}, kAppendEvent);
+  } else {
+    view.NotifyChanged(key, kAppendEvent);
   }
   context.reply().Integer(static_cast<int64_t>(length));
   return Outcome::kDone;

@@ -28,6 +28,7 @@ struct CommandEnvironment {
   storage::CollectionLimits limits;           // thresholds of packed collections
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
+  bool all_flushed = false;  // FLUSHALL: the server saves, if there are save points
   uint64_t random_state = 0x9E3779B97F4A7C15;
 };
 

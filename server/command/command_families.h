@@ -26,6 +26,7 @@ extern const CommandFamily kServerCommands;        // cmd_server.cpp
 extern const CommandFamily kConfigCommands;        // cmd_config.cpp
 extern const CommandFamily kDebugCommands;         // cmd_debug.cpp
 extern const CommandFamily kAboutCommands;         // cmd_about.cpp
+extern const CommandFamily kSlowlogCommands;       // cmd_slowlog.cpp
 extern const CommandFamily kIntrospectCommands;    // cmd_introspect.cpp
 
 }  // namespace verso::server

@@ -22,12 +22,12 @@ const CommandTable& CommandTable::Get() {
 
 CommandTable::CommandTable() {
   for (const CommandFamily family :
-       {kStringCommands,    kStringNumberCommands, kStringRangeCommands, kBitmapCommands,
-        kKeyCommands,       kKeyScanCommands,      kExpireCommands,      kHashCommands,
-        kHashScanCommands,  kSetCommands,          kSetAlgebraCommands,  kListCommands,
-        kListMoveCommands,  kTransactionCommands,  kConnectionCommands,  kClientCommands,
-        kServerCommands,    kConfigCommands,       kDebugCommands,       kAboutCommands,
-        kIntrospectCommands}) {
+       {kStringCommands,   kStringNumberCommands, kStringRangeCommands, kBitmapCommands,
+        kKeyCommands,      kKeyScanCommands,      kExpireCommands,      kHashCommands,
+        kHashScanCommands, kSetCommands,          kSetAlgebraCommands,  kListCommands,
+        kListMoveCommands, kTransactionCommands,  kConnectionCommands,  kClientCommands,
+        kServerCommands,   kConfigCommands,       kDebugCommands,       kAboutCommands,
+        kSlowlogCommands,  kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "server/command/error_reply.h"
+#include "server/server.h"
 #include "server/session/transaction.h"
 
 namespace verso::server {
@@ -28,8 +29,9 @@ void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage:
   }
 }
 
-void ChangeTracker::DatabaseChanged(const storage::Line& line, int db, const char* event) {
-  ++changes_;
+void ChangeTracker::DatabaseChanged(const storage::Line& line, int db, const char* event,
+                                    uint64_t changes) {
+  changes_ += changes;
   if ((state_->watches.size() | state_->blocked.size()) == 0) return;
   const std::string_view name = event;
   const bool replaced = name != "flushdb" && name != "swapdb";
@@ -49,7 +51,11 @@ WatchState WatchStateAt(const ServerState& state, const storage::Line& line,
 }
 
 Dispatcher::Dispatcher(ServerState* state, Server* server)
-    : state_(state), server_(server), table_(&CommandTable::Get()), exec_(table_->Find("exec")) {
+    : state_(state),
+      server_(server),
+      table_(&CommandTable::Get()),
+      exec_(table_->Find("exec")),
+      ping_(table_->Find("ping")) {
   state_->command_metrics.resize(table_->entries().size());
 }
 
@@ -67,6 +73,14 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
   if (const std::string refusal = Refusal(*entry, request, session); !refusal.empty()) {
     Refuse(entry, refusal, session, reply);
     return Outcome::kDone;
+  }
+  if (state_->pause.until_ms != 0 && IsPaused(*entry, session)) [[unlikely]] {
+    const storage::Line& line = state_->store->main();
+    const ReadView view(*state_->store, line, session.db, state_->now_ms);
+    Parking for_no_key;
+    for_no_key.key_count = 0;
+    state_->blocked.Park(&session, request, for_no_key, line.id(), view);
+    return Outcome::kParked;
   }
   if (session.transaction != nullptr && session.transaction->open && !entry->row->Has(kNotQueued)) {
     Enqueue(*entry, request, session.transaction.get());
@@ -122,8 +136,15 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   CommandMetrics& metrics = state_->command_metrics[entry.index];
   ++metrics.calls;
   const uint64_t cycles = __builtin_ia32_rdtsc();
-  metrics.cycles += cycles - cycles_;
+  const uint64_t spent = cycles - cycles_;
+  metrics.cycles += spent;
   cycles_ = cycles;
+  if (state_->slow_log.Wants(spent) && !row.Has(kSkipSlowlog)) [[unlikely]] {
+    const Connection* connection = server_ == nullptr ? nullptr : server_->Find(session.handle);
+    state_->slow_log.Add(entry.full_name, request.arguments, spent, state_->now_ms,
+                         connection == nullptr ? std::string() : connection->peer_address(),
+                         session.name);
+  }
   if (reply.errors() != errors_before) {
     ++metrics.failed;
     CountError(reply);
@@ -152,11 +173,17 @@ std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& reques
     }
   }
   if (state_->loading && (flags & kLoading) == 0) return std::string(error::kLoading);
-  if (state_->last_save_failed && (flags & kWrite) != 0 && !session.internal &&
+  if (state_->last_save_failed && ((flags & kWrite) != 0 || &entry == ping_) && !session.internal &&
       state_->settings.stop_writes_on_bgsave_error && !state_->settings.save.empty()) {
     return std::string(error::kMisconf);
   }
   return {};
+}
+
+bool Dispatcher::IsPaused(const CommandEntry& entry, const Session& session) const {
+  uint64_t flags = entry.row->flags;
+  if (&entry == exec_ && session.transaction != nullptr) flags |= session.transaction->flags_of_any;
+  return !session.internal && state_->pause.Holds(flags, state_->now_ms);
 }
 
 void Dispatcher::Refuse(const CommandEntry* entry, std::string_view text, Session& session,
@@ -178,7 +205,7 @@ void Dispatcher::Refuse(const CommandEntry* entry, std::string_view text, Sessio
 
 bool Dispatcher::OverMaxmemory() const {
   const uint64_t maxmemory = state_->settings.maxmemory;
-  return maxmemory != 0 && state_->store->arena().bytes_allocated() > maxmemory;
+  return maxmemory != 0 && state_->used_memory() > maxmemory;
 }
 
 Dispatcher::WriteNeed Dispatcher::NeedOf(const CommandSpec& row, const Request& request,

@@ -64,6 +64,7 @@ class Dispatcher {
   // Empty: the gates 2-5 are open. Else the error.
   std::string Refusal(const CommandEntry& entry, const Request& request,
                       const Session& session) const;
+  bool IsPaused(const CommandEntry& entry, const Session& session) const;
   void Refuse(const CommandEntry* entry, std::string_view text, Session& session,
               ReplyWriter& reply);
   std::string UnknownCommand(const Request& request) const;
@@ -88,6 +89,7 @@ class Dispatcher {
   Server* server_;
   const CommandTable* table_;
   const CommandEntry* exec_;
+  const CommandEntry* ping_;
   bool in_unit_ = false;  // of an EXEC
   int unit_db_ = 0;       // what its consumer believes
   uint64_t cycles_ = 0;

@@ -44,6 +44,8 @@ struct ParkedCommand {
   ParkedCommand& operator=(const ParkedCommand&) = delete;
 
   const Request& request() const { return command[0]; }
+  // It waits for no key but for the end of CLIENT PAUSE.
+  bool held() const { return waiters.empty(); }
 
   BlockedKeys* keys;
   Session* session = nullptr;

@@ -8,7 +8,9 @@
 // K1 An entry whose deadline is at or before the moment is absent for every read; it goes only by
 //    ExpireDue (a write) or a write to it.
 // K2 Count = entries minus the rank of the moment in the deadline index: exact at any time.
-// K3 Each change of a key calls KeyObserver::KeyChanged exactly once, after the change.
+// K3 Each change of a key calls KeyObserver::KeyChanged exactly once, after the change. (Where
+// Redis
+//    tells two things of one change, SET with EX: "set", "expire", the second counts no changes.)
 //    Whole-database changes call DatabaseChanged.
 // K4 Before a command changes anything, Store::ReserveForWrite(payload bytes, keys) must have
 //    succeeded; then no change here can fail.
@@ -50,7 +52,8 @@ class KeyObserver {
   virtual ~KeyObserver() = default;
   virtual void KeyChanged(const Line& line, int db, const Key& key, const KeyEvent& event) = 0;
   // db: -1 means all databases of the line. event: "flushdb", "swapdb", "rollback", "promote".
-  virtual void DatabaseChanged(const Line& line, int db, const char* event) = 0;
+  // changes: what rdb_changes_since_last_save counts for it.
+  virtual void DatabaseChanged(const Line& line, int db, const char* event, uint64_t changes) = 0;
 };
 
 enum class Access : uint8_t { kTouch, kPeek };  // does this read stamp the access clock?

@@ -13,9 +13,9 @@ namespace verso::storage {
 namespace {
 
 constexpr KeyEvent kExpired{"expired", 'x'};
-constexpr KeyEvent kRenameFrom{"rename_from", 'g'};
+constexpr KeyEvent kRenameFrom{"rename_from", 'g', 0};
 constexpr KeyEvent kRenameTo{"rename_to", 'g'};
-constexpr KeyEvent kMoveFrom{"move_from", 'g'};
+constexpr KeyEvent kMoveFrom{"move_from", 'g', 0};
 constexpr KeyEvent kMoveTo{"move_to", 'g'};
 constexpr KeyEvent kCopyTo{"copy_to", 'g'};
 
@@ -246,7 +246,7 @@ void WriteView::Flush() {
   writable_line_->Retire(old.keys);
   writable_line_->Retire(old.deadlines);
   if (KeyObserver* observer = writable_store_->observer())
-    observer->DatabaseChanged(*writable_line_, db_, "flushdb");
+    observer->DatabaseChanged(*writable_line_, db_, "flushdb", old.count);
 }
 
 void WriteView::FlushAll() {
@@ -260,8 +260,8 @@ void WriteView::Swap(int a, int b) {
   DatabaseRoot* const second = WritableRoot(b);
   std::swap(*first, *second);
   if (KeyObserver* observer = writable_store_->observer()) {
-    observer->DatabaseChanged(*writable_line_, a, "swapdb");
-    observer->DatabaseChanged(*writable_line_, b, "swapdb");
+    observer->DatabaseChanged(*writable_line_, a, "swapdb", 1);
+    observer->DatabaseChanged(*writable_line_, b, "swapdb", 0);
   }
 }
 

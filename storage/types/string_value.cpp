@@ -66,7 +66,7 @@ std::string StringCopy(const PageArena& arena, const ValueView& value) {
 const char* StringEncoding(const PageArena& arena, const ValueView& value) {
   const std::optional<ByteView> whole = StringContiguous(arena, value);
   if (!whole || (value.hint & kStringRaw) != 0) return "raw";
-  if (IsCanonicalInteger(*whole)) return "int";
+  if ((value.hint & kStringText) == 0 && IsCanonicalInteger(*whole)) return "int";
   return whole->size() <= kEmbstrBytesMax ? "embstr" : "raw";
 }
 

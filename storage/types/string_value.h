@@ -16,6 +16,8 @@ inline constexpr size_t kStringBytesMax = size_t{512} << 20;  // Redis' proto-ma
 // Hint bit: the string was made by APPEND, SETRANGE or SETBIT, so OBJECT ENCODING says "raw"
 // whatever it looks like.
 inline constexpr uint8_t kStringRaw = 1;
+// Hint bit: the string was made by INCRBYFLOAT, so OBJECT ENCODING does not say "int".
+inline constexpr uint8_t kStringText = 2;
 
 size_t StringLength(const PageArena& arena, const ValueView& value);
 

@@ -73,6 +73,24 @@ class Keys(resp.ServerCase):
                                 ("01", b"embstr")):
             redis.command("SET", "k", value)
             self.assertEqual(redis.command("OBJECT", "ENCODING", "k"), encoding, value)
+        # What a string is called depends on how it came to be.
+        for commands, encoding in (
+                ([("INCRBYFLOAT", "k", "5")], b"embstr"),
+                ([("SET", "k", "5"), ("INCRBYFLOAT", "k", "0x10")], b"embstr"),
+                ([("INCRBYFLOAT", "k", "1e60")], b"raw"),
+                ([("INCRBYFLOAT", "k", "5"), ("COPY", "k", "j"), ("RENAME", "j", "k")], b"embstr"),
+                ([("INCRBYFLOAT", "k", "5"), ("INCR", "k")], b"int"),
+                ([("APPEND", "k", "1")], b"int"),
+                ([("SET", "k", "1"), ("APPEND", "k", "2")], b"raw"),
+                ([("SET", "k", "1"), ("APPEND", "k", "")], b"raw"),
+                ([("SET", "k", ""), ("APPEND", "k", "")], b"raw"),
+                ([("SET", "k", "1"), ("SETRANGE", "k", "0", "")], b"int"),
+                ([("SETRANGE", "k", "0", "1")], b"raw"),
+                ([("SETBIT", "k", "2", "1"), ("GETSET", "k", "1")], b"int")):
+            redis.command("DEL", "k")
+            redis.pipeline(commands)
+            self.assertEqual(redis.command("OBJECT", "ENCODING", "k"), encoding, commands)
+        redis.command("SET", "k", "text")
         self.assertEqual(redis.command("OBJECT", "REFCOUNT", "k"), 1)
         self.assertEqual(redis.command("OBJECT", "IDLETIME", "k"), 0)
         self.assertIsNone(redis.command("OBJECT", "IDLETIME", "none"))

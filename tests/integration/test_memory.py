@@ -23,9 +23,9 @@ def fill(client, count, first=0):
     return done, None
 
 
-def takes_writes(client):
+def takes_writes(client, tail=b"yes"):
     try:
-        return client.command("SET", "again", "yes") == b"OK"
+        return client.command("APPEND", "again", tail) > 0
     except resp.Error:
         return False
 
@@ -38,12 +38,36 @@ class MaxMemory(unittest.TestCase):
             self.assertEqual(error.code, "OOM")
             self.assertEqual(client.command("DBSIZE"), done)
             self.assertEqual(client.command("GET", "key:0"), VALUE)
+            # What the long pipeline took is free again: there is room for a few more, one by one.
+            resp.wait_until(lambda: not takes_writes(client, VALUE * 50), "the last room is taken")
             with self.assertRaisesRegex(resp.Error, "^OOM"):
                 client.command("APPEND", "key:0", VALUE)
             self.assertEqual(client.command("GET", "key:0"), VALUE)
             self.assertEqual(client.command("FLUSHALL"), b"OK")
             resp.wait_until(lambda: takes_writes(client), "memory is back")
             self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+
+
+    def test_what_clients_leave_unread_counts(self):
+        with resp.Server("--maxmemory", "60mb") as server:
+            client = server.client()
+            # Longer values come in slices, made only as fast as the client reads.
+            client.command("SET", "big", bytes(500_000))
+            before = server.info("memory")
+            readers = [server.client() for _ in range(4)]
+            for reader in readers:
+                reader.send_raw(resp.encode(["GET", "big"]) * 100)
+            resp.wait_until(lambda: not takes_writes(client), "the unread replies fill the memory")
+            full = server.info("memory")
+            self.assertGreater(int(full["used_memory"]), 60 << 20)
+            self.assertEqual(int(full["used_memory"]),
+                             int(full["used_memory_overhead"]) + int(full["used_memory_dataset"]))
+            self.assertLess(int(full["used_memory_dataset"]), int(before["used_memory_dataset"]) + (1 << 20))
+            self.assertGreater(int(full["mem_clients_normal"]), 40 << 20)
+            self.assertEqual(client.command("STRLEN", "big"), 500_000)
+            for reader in readers:
+                reader.close()
+            resp.wait_until(lambda: takes_writes(client), "their memory is back")
 
 
 @unittest.skipUnless(os.geteuid() == 0, "mounting a small tmpfs takes root")

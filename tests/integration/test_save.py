@@ -78,6 +78,57 @@ class Save(resp.ServerCase):
         client.command("SAVE")
         self.assertLess(int(self.server.info("persistence")["save_bytes_written"]), full // 50)
 
+    def test_what_counts_as_a_change(self):
+        # As Redis counts: what the save points compare with.
+        client = self.client()
+
+        def changes():
+            return int(self.server.info("persistence")["rdb_changes_since_last_save"])
+
+        for commands, count in (
+                ([("SET", "k", "v", "EX", "100")], 1),
+                ([("MSET", "a", "1", "b", "2", "c", "3")], 3),
+                ([("RENAME", "a", "d")], 1),
+                ([("MOVE", "d", "1")], 1),
+                ([("SWAPDB", "0", "1")], 1),
+                ([("SWAPDB", "0", "1")], 1),
+                ([("APPEND", "b", "")], 1),
+                ([("DEL", "b", "none")], 1),
+                ([("EXPIRE", "k", "50")], 1),
+                ([("FLUSHDB",)], 2),
+                ([("FLUSHDB",)], 0),
+                ([("SET", "k", "v")], 1),
+                ([("FLUSHALL",)], 2)):
+            before = changes()
+            client.pipeline(commands)
+            self.assertEqual(changes() - before, count, commands)
+
+    def test_flushall_saves_if_there_are_save_points(self):
+        with resp.Server(save="3600 1000000") as server:
+            client = server.client()
+            client.command("SET", "k", "v")
+            client.command("SAVE")
+            client.command("FLUSHALL")
+            resp.wait_until(lambda: server.info("persistence")["rdb_saves"] == "2", "the save after it")
+            server.kill()
+            server.start()
+            self.assertEqual(server.client().command("DBSIZE"), 0)
+
+    def test_ping_tells_that_saving_fails(self):
+        with resp.Server(save="3600 1000000") as server:
+            client = server.client()
+            client.command("SET", "k", "v")
+            with open(os.path.join(server.directory, "store"), "w", encoding="utf-8"):
+                pass
+            with self.assertRaises(resp.Error):
+                client.command("SAVE")
+            for command in (("PING",), ("SET", "k", "w")):
+                with self.assertRaisesRegex(resp.Error, "^MISCONF "):
+                    client.command(*command)
+            self.assertEqual(client.command("GET", "k"), b"v")
+            client.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+            self.assertEqual(client.command("PING"), b"PONG")
+
     def test_save_points(self):
         with resp.Server(save="1 5") as server:
             client = server.client()

@@ -86,7 +86,9 @@ class Strings(resp.ServerCase):
         self.fails("ERR value is not an integer or out of range", "INCRBY", "n", "1e3")
         self.assertEqual(redis.command("INCRBYFLOAT", "f", "3.14"), b"3.14")
         self.assertEqual(redis.command("INCRBYFLOAT", "f", "2.0e2"), b"203.14")
-        self.fails("ERR value is not a valid float", "INCRBYFLOAT", "f", "abc")
+        self.assertEqual(redis.command("INCRBYFLOAT", "f", "-0x1.8p1"), b"200.14")
+        for text in ("abc", "", " 1", "1 ", "0x", "1e5000", "nan", b"1\0"):
+            self.fails("ERR value is not a valid float", "INCRBYFLOAT", "f", text)
         self.fails("ERR increment would produce NaN or Infinity", "INCRBYFLOAT", "f", "+inf")
 
     def test_append_setrange_getrange_substr(self):

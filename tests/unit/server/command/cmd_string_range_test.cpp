@@ -128,7 +128,6 @@ TEST_CASE("empty pieces and bits that are set already change nothing", "[command
   run("SETBIT", "k", "7", "1");
   run.effects.clear();
   run.events.clear();
-  CHECK(run("APPEND", "k", "") == ":1\r\n");
   CHECK(run("SETRANGE", "k", "0", "") == ":1\r\n");
   CHECK(run("SETBIT", "k", "7", "1") == ":1\r\n");
   CHECK(run("SETBIT", "k", "0", "0") == ":0\r\n");
@@ -136,6 +135,22 @@ TEST_CASE("empty pieces and bits that are set already change nothing", "[command
   CHECK(run.events.empty());
   CHECK(run("SETBIT", "k", "8", "0") == ":0\r\n");  // but this makes it longer
   CHECK(run("STRLEN", "k") == ":2\r\n");
+}
+
+TEST_CASE("append: nothing at the end is a change all the same, as in Redis", "[command]") {
+  CommandFixture run;
+  const std::string rope(100'000, 'x');
+  for (const std::string& value : {std::string("12"), std::string(500, 'y'), rope}) {
+    run("SET", "k", value, "EX", "100");
+    run.effects.clear();
+    run.events.clear();
+    CHECK(run("APPEND", "k", "") == ":" + std::to_string(value.size()) + "\r\n");
+    CHECK(run("GET", "k") == Bulk(value));
+    CHECK(run("OBJECT", "ENCODING", "k") == Bulk("raw"));
+    CHECK(run("TTL", "k") == ":100\r\n");
+    CHECK(run.effects == std::vector<std::string>{"APPEND k "});
+    CHECK(run.events == std::vector<std::string>{"append k"});
+  }
 }
 
 TEST_CASE("long strings are replied and counted in slices", "[command]") {

@@ -17,6 +17,13 @@ TEST_CASE("set: plain, recorded as it came", "[command]") {
   CHECK(run("GET", "k") == Bulk(""));
   CHECK(run.effects == Strings{"SET k v", "SET k "});
   CHECK(run.events == Strings{"set k", "set k"});
+  run.events.clear();
+  const uint64_t changes = run.state().changes.changes();
+  run("SET", "k", "v", "EX", "10");
+  run("SETEX", "k", "10", "v");
+  run("SET", "k", "v", "KEEPTTL");
+  CHECK(run.events == Strings{"set k", "expire k", "set k", "expire k", "set k"});
+  CHECK(run.state().changes.changes() == changes + 3);
   CHECK(run.state().environment.keyspace_hits == 2);
   CHECK(run.state().environment.keyspace_misses == 1);
 }

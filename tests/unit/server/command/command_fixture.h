@@ -143,8 +143,9 @@ class CommandFixture : private EffectConsumer,
     events.push_back(std::string(event.name) + " " + std::string(key.bytes));
     state_.changes.KeyChanged(line, db, key, event);
   }
-  void DatabaseChanged(const storage::Line& line, int db, const char* event) override {
-    state_.changes.DatabaseChanged(line, db, event);
+  void DatabaseChanged(const storage::Line& line, int db, const char* event,
+                       uint64_t changes) override {
+    state_.changes.DatabaseChanged(line, db, event, changes);
   }
 
   ManualClock clock_;
