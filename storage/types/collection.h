@@ -9,7 +9,7 @@
 //   type     scalars              Ref 0                      Ref 1
 //   hash     [0] fields           trie field -> value
 //   set      [0] members          trie member -> nothing
-//   zset     none                 trie member -> score       item tree by (score, member)
+//   zset     [0] members, [1] -0  trie member -> score       item tree by (score, member)
 //   list     none                 item tree by position
 //   stream   its ids and counts   item tree by id            trie of groups
 //

@@ -7,6 +7,7 @@
 #include "storage/types/set_value.h"
 #include "storage/types/stream_value.h"
 #include "storage/types/string_value.h"
+#include "storage/types/zset.h"
 
 namespace verso::storage {
 namespace {
@@ -26,7 +27,7 @@ constexpr TypeOps kTypes[kTypeCount] = {
     {&DigestString, &StringEncoding, &ValidateString},  // string
     {&DigestList, &ListEncoding, &ValidateList},        // list
     {&DigestSet, &SetEncoding, &ValidateElements},      // set
-    {},                                                 // zset
+    {&DigestZset, &ZsetEncoding, &ValidateZset},        // zset
     {&DigestHash, &HashEncoding, &ValidateElements},    // hash
     {},                                                 // 5 is no type
     {&DigestStream, &StreamEncoding, &ValidateStream},  // stream
