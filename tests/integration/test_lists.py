@@ -67,13 +67,13 @@ class Lists(unittest.TestCase):
         with resp.Server(save="") as server:
             reader = server.client()
             writer = server.client()
-            elements = [b"%d" % number for number in range(300_000)]
-            for at in range(0, len(elements), 1000):
-                writer.command("RPUSH", "list", *elements[at : at + 1000])
+            elements = [b"%02000d" % number for number in range(1_200)]  # 2.4 MB: several slices
+            for at in range(0, len(elements), 100):
+                writer.command("RPUSH", "list", *elements[at : at + 100])
             reader.send_raw(resp.encode(("LRANGE", "list", 0, -1)))
             for number in range(100):
                 writer.command("LPOP", "list")
-                writer.command("LSET", "list", number * 1000, "changed")
+                writer.command("LSET", "list", -1 - number, "changed")
             writer.command("DEL", "list")
             shown = reader.read()
             # Whatever of the writes came before it: a prefix of them, nothing in between.
