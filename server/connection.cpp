@@ -29,7 +29,7 @@ Connection::~Connection() { ReleaseInput(); }
 void Connection::OnReady(uint32_t events) {
   if (closed()) return;
   if ((events & EPOLLOUT) != 0) server_->WantFlush(this);
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0) return;
   if ((interest_ & EPOLLIN) == 0) {
     // Nothing is received now, but a peer that has gone must be noticed: the set is
     // level-triggered.

@@ -292,6 +292,11 @@ std::optional<storage::ValueType> Server::TypeAt(const KeyPlace& place) {
   return value->type;
 }
 
+void Server::ServeBlocked() {
+  // They write, or see what was written: a pause holds them, too.
+  if (!state_.pause.Holds(kWrite, state_.now_ms)) state_.blocked.Serve(*this);
+}
+
 void Server::RunAgain(ParkedCommand& command) {
   if (Connection* connection = Find(command.session->handle)) connection->RunParked();
 }
@@ -304,6 +309,7 @@ void Server::EndOverdue() {
 
 void Server::EndPause() {
   state_.pause = {};
+  if (state_.blocked.ready()) ServeBlocked();
   ForEachClient([](Connection& connection) { connection.RunHeld(); });
 }
 

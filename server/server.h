@@ -73,7 +73,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
 
   // ---- blocked clients
   // After a command, or a whole EXEC: who waited for what it brought.
-  void ServeBlocked() { state_.blocked.Serve(*this); }
+  void ServeBlocked();
   // The time of the next one whose wait ends may have come nearer.
   void ArmBlockTimer();
 

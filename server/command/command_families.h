@@ -15,6 +15,7 @@ extern const CommandFamily kKeyScanCommands;       // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;        // cmd_expire.cpp
 extern const CommandFamily kListCommands;          // cmd_list.cpp
 extern const CommandFamily kListMoveCommands;      // cmd_list_move.cpp
+extern const CommandFamily kListBlockingCommands;  // cmd_list_blocking.cpp
 extern const CommandFamily kTransactionCommands;   // cmd_transaction.cpp
 extern const CommandFamily kHashCommands;          // cmd_hash.cpp
 extern const CommandFamily kHashScanCommands;      // cmd_hash_scan.cpp

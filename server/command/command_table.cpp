@@ -25,9 +25,9 @@ CommandTable::CommandTable() {
        {kStringCommands,   kStringNumberCommands, kStringRangeCommands, kBitmapCommands,
         kKeyCommands,      kKeyScanCommands,      kExpireCommands,      kHashCommands,
         kHashScanCommands, kSetCommands,          kSetAlgebraCommands,  kListCommands,
-        kListMoveCommands, kTransactionCommands,  kConnectionCommands,  kClientCommands,
-        kServerCommands,   kConfigCommands,       kDebugCommands,       kAboutCommands,
-        kSlowlogCommands,  kIntrospectCommands}) {
+        kListMoveCommands, kListBlockingCommands, kTransactionCommands, kConnectionCommands,
+        kClientCommands,   kServerCommands,       kConfigCommands,      kDebugCommands,
+        kAboutCommands,    kSlowlogCommands,      kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -28,8 +28,7 @@ ParkedCommand::~ParkedCommand() { keys->Leave(this); }
 
 void BlockedKeys::Park(Session* session, const Request& request, const Parking& parking,
                        storage::LineId line, const storage::ReadView& view) {
-  session->parked.reset(Allocator().new_object<ParkedCommand>(this));
-  ParkedCommand* const command = session->parked.get();
+  ParkedCommand* const command = Allocator().new_object<ParkedCommand>(this);
   command->session = session;
   command->command.Add(request);
   for (const auto& [index, text] : parking.rewritten) command->command.Rewrite(0, index, text);
@@ -45,6 +44,8 @@ void BlockedKeys::Park(Session* session, const Request& request, const Parking& 
     const storage::Key key = view.MakeKey(request.arguments[parking.first_key + i]);
     AddWaiter(command, {line, view.db(), key.bytes, key.hash});
   }
+  // Last: the request may stand in what the session has waited with until now.
+  session->parked.reset(command);
 }
 
 void BlockedKeys::AddWaiter(ParkedCommand* command, const KeyPlace& place) {

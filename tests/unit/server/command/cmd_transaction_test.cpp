@@ -347,7 +347,7 @@ TEST_CASE("watch: SWAPDB changes what is there before or after") {
 
 TEST_CASE("transaction: long reads go on in slices, in order, all on one version") {
   CommandFixture redis;
-  for (int i = 0; i < 3000; ++i) redis("set", "key:" + std::to_string(i), "v");
+  for (int i = 0; i < 5000; ++i) redis("set", "key:" + std::to_string(i), "v");
   redis("multi");
   redis("dbsize");
   redis("keys", "*");
@@ -358,7 +358,7 @@ TEST_CASE("transaction: long reads go on in slices, in order, all on one version
   const uint64_t slices = redis.slices();
   const std::string reply = redis("exec");
   CHECK(redis.slices() > slices);
-  CHECK(reply.starts_with("*6\r\n:3000\r\n*3000\r\n$"));
+  CHECK(reply.starts_with("*6\r\n:5000\r\n*5000\r\n$"));
   CHECK(reply.ends_with("\r\n$7\r\nbetween\r\n+OK\r\n*0\r\n:0\r\n"));
   CHECK(redis.session().transaction == nullptr);
   // With a write among them it runs to the end.
@@ -370,8 +370,8 @@ TEST_CASE("transaction: long reads go on in slices, in order, all on one version
   const uint64_t before = redis.slices();
   const std::string all = redis("exec");
   CHECK(redis.slices() == before);
-  CHECK(all.starts_with("*3\r\n*3000\r\n"));
-  CHECK(all.find("+OK\r\n*3001\r\n") != std::string::npos);
+  CHECK(all.starts_with("*3\r\n*5000\r\n"));
+  CHECK(all.find("+OK\r\n*5001\r\n") != std::string::npos);
 }
 
 TEST_CASE("transaction: inner commands are counted, queued ones are not") {

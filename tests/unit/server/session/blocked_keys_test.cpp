@@ -21,6 +21,7 @@ class Toy final : private BlockedKeys::Host {
  public:
   Toy() {
     storage::StoreOptions options;
+    options.clock = &clock_;
     options.secret = HashSecret::FromSeed(3);
     auto made = storage::Store::Create(options);
     REQUIRE(made.has_value());
@@ -91,6 +92,7 @@ class Toy final : private BlockedKeys::Host {
     }
   }
 
+  ManualClock clock_;
   std::unique_ptr<storage::Store> store_;
 };
 
@@ -212,6 +214,8 @@ TEST_CASE("blocked: arguments are copied, and may be rewritten") {
   Request request;
   request.arguments = words;
   storage::StoreOptions options;
+  ManualClock clock;
+  options.clock = &clock;
   options.secret = HashSecret::FromSeed(3);
   auto store = storage::Store::Create(options);
   const storage::ReadView view(**store, (*store)->main(), 0, 1);
