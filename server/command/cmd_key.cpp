@@ -198,7 +198,7 @@ Outcome ObjectRefcount(const ReadView& view, CommandContext& context) {
     return Outcome::kDone;
   }
   int64_t number = -1;
-  if (value->type == ValueType::kString && (value->hint & storage::kStringRaw) == 0) {
+  if (value->type == ValueType::kString && value->hint == 0) {
     const std::optional<ByteView> text = storage::StringContiguous(view.arena(), *value);
     if (text.has_value()) ParseInteger(*text, &number);
   }

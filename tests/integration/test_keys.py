@@ -90,8 +90,10 @@ class Keys(resp.ServerCase):
             redis.command("DEL", "k")
             redis.pipeline(commands)
             self.assertEqual(redis.command("OBJECT", "ENCODING", "k"), encoding, commands)
+        redis.command("INCRBYFLOAT", "f", "5")
         redis.command("SET", "k", "text")
-        self.assertEqual(redis.command("OBJECT", "REFCOUNT", "k"), 1)
+        for key in ("f", "k"):
+            self.assertEqual(redis.command("OBJECT", "REFCOUNT", key), 1)
         self.assertEqual(redis.command("OBJECT", "IDLETIME", "k"), 0)
         self.assertIsNone(redis.command("OBJECT", "IDLETIME", "none"))
         with self.assertRaisesRegex(resp.Error, "^ERR An LFU maxmemory policy is not selected"):
