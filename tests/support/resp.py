@@ -79,7 +79,7 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
         self.pushes = []
-        self.raw = b""
+        self.raw = bytearray()
         if password is not None:
             self.command("AUTH", password)
         if protocol == 3:
@@ -143,7 +143,7 @@ class Client:
             return True
 
     def _read_top(self):
-        self.raw = b""
+        self.raw = bytearray()  # grows piece by piece; bytes would be copied each time
         kind, value = self._read_value()
         return kind, value
 
