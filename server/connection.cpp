@@ -29,11 +29,11 @@ Connection::~Connection() { ReleaseInput(); }
 void Connection::OnReady(uint32_t events) {
   if (closed()) return;
   if ((events & EPOLLOUT) != 0) server_->WantFlush(this);
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0) return;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
   if ((interest_ & EPOLLIN) == 0) {
     // Nothing is received now, but a peer that has gone must be noticed: the set is
     // level-triggered.
-    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) CloseNow();
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) CloseNow();
     return;
   }
   if (Receive()) ProcessInput();
@@ -431,11 +431,9 @@ void Connection::CheckOutputLimits() {
 
 void Connection::UpdateInterest() {
   if (closed()) return;
-  const bool waits_full = blocked() && input_bytes() >= kInputWhileBlocked;
-  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr && !waits_full;
-  const uint32_t interest = (read ? uint32_t{EPOLLIN} : 0) |
-                            (waits_full ? uint32_t{EPOLLRDHUP} : 0) |
-                            (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
+  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr;
+  const uint32_t interest =
+      (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
   if (interest == interest_) return;
   interest_ = interest;
   server_->loop().Change(fd_, interest, this);

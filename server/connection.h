@@ -6,8 +6,8 @@
 // Life:   open ──error, QUIT, KILL, limits──> closing ──output flushed (or not wanted)──> closed
 // ──end of turn──> destroyed
 //
-// A blocked client (session.parked) goes on receiving, so that its end is noticed, but parses
-// nothing until it has its reply.
+// A blocked client (session.parked) goes on receiving, up to client-query-buffer-limit: only so its
+// end is noticed. But nothing is parsed until it has its reply.
 //
 // C1 Idle costs no buffer: input and output go back to the pool as soon as they are empty.
 // C2 Requests are parsed where they were received; the input does not move while requests of it are
@@ -90,7 +90,6 @@ class Connection final : public PollTarget {
   static constexpr size_t kPiecesMax = 64;
   static constexpr size_t kOutputPerTurn = 1 << 20;
   static constexpr uint64_t kStuckMs = 60'000;
-  static constexpr size_t kInputWhileBlocked = 64 * 1024;
 
   bool Receive();
   bool MakeRoom();

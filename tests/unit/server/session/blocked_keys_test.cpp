@@ -43,7 +43,7 @@ class Toy final : private BlockedKeys::Host {
     request.arguments = arguments;
     size_t count = arguments.size() - 1;
     if (words.back().starts_with("to:")) --count;
-    const storage::ReadView view(*store_, store_->main(), 0, now_ms);
+    const storage::ReadView view = View();
     keys.Park(&session, request,
               {.first_key = 1,
                .key_count = count,
@@ -58,9 +58,9 @@ class Toy final : private BlockedKeys::Host {
     keys.KeyChanged(Place(key));
   }
   void Serve() { keys.Serve(*this); }
+  storage::ReadView View() const { return {*store_, store_->main(), 0, now_ms}; }
   KeyPlace Place(const std::string& key) const {
-    const storage::ReadView view(*store_, store_->main(), 0, now_ms);
-    const storage::Key made = view.MakeKey(key);
+    const storage::Key made = View().MakeKey(key);
     return {1, 0, key, made.hash};
   }
 
@@ -200,10 +200,25 @@ TEST_CASE("blocked: a database changes; some wait for their key to go") {
   toy.keys.DatabaseChanged(1, 1);
   CHECK_FALSE(toy.keys.ready());
   toy.contents["k"] = 1;
+  toy.types["k"] = ValueType::kList;
   toy.keys.DatabaseChanged(1, -1);
   toy.Serve();
   CHECK(toy.served == Served{"a from k"});
   CHECK(toy.runs == 2);
+}
+
+TEST_CASE("blocked: a client parks again with the copy it has") {
+  Toy toy;
+  Session& session = toy.Block({"a", "k"}, 10);
+  const storage::ReadView view = toy.View();
+  toy.keys.Park(&session, session.parked->request(), {.timeout_ms = 500}, 1, view);
+  CHECK(toy.keys.size() == 1);
+  CHECK(toy.keys.deadlines() == 1);
+  CHECK(toy.keys.next_deadline_ms() == toy.now_ms + 500);
+  CHECK(session.parked->request().arguments[1] == "k");
+  toy.Put("k");
+  toy.Serve();
+  CHECK(toy.served == Served{"a from k"});
 }
 
 TEST_CASE("blocked: arguments are copied, and may be rewritten") {
@@ -213,13 +228,7 @@ TEST_CASE("blocked: arguments are copied, and may be rewritten") {
   const ByteView words[] = {"xread", key, id};
   Request request;
   request.arguments = words;
-  storage::StoreOptions options;
-  ManualClock clock;
-  options.clock = &clock;
-  options.secret = HashSecret::FromSeed(3);
-  auto store = storage::Store::Create(options);
-  const storage::ReadView view(**store, (*store)->main(), 0, 1);
-  toy.keys.Park(&session, request, {.rewritten = {{2, "5-1"}}}, 1, view);
+  toy.keys.Park(&session, request, {.rewritten = {{2, "5-1"}}}, 1, toy.View());
   key = "x";
   id = "x";
   REQUIRE(session.parked->request().arguments.size() == 3);
