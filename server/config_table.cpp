@@ -284,6 +284,26 @@ constexpr ConfigRow kRows[] = {
      .field = &Settings::unixsocketperm,
      .min = 0,
      .max = 0777},
+    {.name = "zset-max-listpack-entries",
+     .kind = Kind::kInteger,
+     .field = &Settings::zset_max_listpack_entries,
+     .changeable = true,
+     .max = INT64_MAX},
+    {.name = "zset-max-listpack-value",
+     .kind = Kind::kMemory,
+     .field = &Settings::zset_max_listpack_value,
+     .changeable = true,
+     .max = INT64_MAX},
+    {.name = "zset-max-ziplist-entries",
+     .kind = Kind::kInteger,
+     .field = &Settings::zset_max_listpack_entries,
+     .changeable = true,
+     .max = INT64_MAX},
+    {.name = "zset-max-ziplist-value",
+     .kind = Kind::kMemory,
+     .field = &Settings::zset_max_listpack_value,
+     .changeable = true,
+     .max = INT64_MAX},
 };
 
 // Of redis.conf (7.2), without a meaning here: accepted so that existing files start, with a
@@ -393,10 +413,6 @@ constexpr std::string_view kInert[] = {
     "tls-port",
     "tracking-table-max-keys",
     "use-exit-on-panic",
-    "zset-max-listpack-entries",
-    "zset-max-listpack-value",
-    "zset-max-ziplist-entries",
-    "zset-max-ziplist-value",
 };
 
 }  // namespace

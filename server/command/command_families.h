@@ -16,6 +16,10 @@ extern const CommandFamily kExpireCommands;           // cmd_expire.cpp
 extern const CommandFamily kListCommands;             // cmd_list.cpp
 extern const CommandFamily kListMoveCommands;         // cmd_list_move.cpp
 extern const CommandFamily kListBlockingCommands;     // cmd_list_blocking.cpp
+extern const CommandFamily kZsetCommands;             // cmd_zset.cpp
+extern const CommandFamily kZsetRangeCommands;        // cmd_zset_range.cpp
+extern const CommandFamily kZsetPickCommands;         // cmd_zset_pick.cpp
+extern const CommandFamily kZsetAlgebraCommands;      // cmd_zset_algebra.cpp
 extern const CommandFamily kStreamCommands;           // cmd_stream.cpp
 extern const CommandFamily kStreamReadCommands;       // cmd_stream_read.cpp
 extern const CommandFamily kStreamReadgroupCommands;  // cmd_stream_readgroup.cpp

@@ -21,36 +21,19 @@ const CommandTable& CommandTable::Get() {
 }
 
 CommandTable::CommandTable() {
-  for (const CommandFamily family : {kStringCommands,
-                                     kStringNumberCommands,
-                                     kStringRangeCommands,
-                                     kBitmapCommands,
-                                     kKeyCommands,
-                                     kKeyScanCommands,
-                                     kExpireCommands,
-                                     kHashCommands,
-                                     kHashScanCommands,
-                                     kSetCommands,
-                                     kSetAlgebraCommands,
-                                     kListCommands,
-                                     kListMoveCommands,
-                                     kListBlockingCommands,
-                                     kStreamCommands,
-                                     kStreamReadCommands,
-                                     kStreamReadgroupCommands,
-                                     kStreamGroupCommands,
-                                     kStreamPendingCommands,
-                                     kStreamClaimCommands,
-                                     kStreamInfoCommands,
-                                     kTransactionCommands,
-                                     kConnectionCommands,
-                                     kClientCommands,
-                                     kServerCommands,
-                                     kConfigCommands,
-                                     kDebugCommands,
-                                     kAboutCommands,
-                                     kSlowlogCommands,
-                                     kIntrospectCommands}) {
+  for (const CommandFamily family :
+       {kStringCommands,      kStringNumberCommands,  kStringRangeCommands,
+        kBitmapCommands,      kKeyCommands,           kKeyScanCommands,
+        kExpireCommands,      kHashCommands,          kHashScanCommands,
+        kSetCommands,         kSetAlgebraCommands,    kZsetCommands,
+        kZsetRangeCommands,   kZsetPickCommands,      kZsetAlgebraCommands,
+        kListCommands,        kListMoveCommands,      kListBlockingCommands,
+        kStreamCommands,      kStreamReadCommands,    kStreamReadgroupCommands,
+        kStreamGroupCommands, kStreamPendingCommands, kStreamClaimCommands,
+        kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
+        kClientCommands,      kServerCommands,        kConfigCommands,
+        kDebugCommands,       kAboutCommands,         kSlowlogCommands,
+        kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -52,6 +52,21 @@ inline constexpr std::string_view kLimitNegative = "ERR LIMIT can't be negative"
 inline constexpr std::string_view kNumkeysNotPositive = "ERR numkeys should be greater than 0";
 inline constexpr std::string_view kCountNotPositive = "ERR count should be greater than 0";
 
+inline constexpr std::string_view kNotScoreRange = "ERR min or max is not a float";
+inline constexpr std::string_view kNotLexRange = "ERR min or max not valid string range item";
+inline constexpr std::string_view kLimitByRank =
+    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+inline constexpr std::string_view kWithScoresByLex =
+    "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+inline constexpr std::string_view kZaddNxAndXx =
+    "ERR XX and NX options at the same time are not compatible";
+inline constexpr std::string_view kZaddGtLtNx =
+    "ERR GT, LT, and/or NX options at the same time are not compatible";
+inline constexpr std::string_view kZaddIncrPair =
+    "ERR INCR option supports a single increment-element pair";
+inline constexpr std::string_view kScoreNotNumber = "ERR resulting score is not a number (NaN)";
+inline constexpr std::string_view kNotWeight = "ERR weight value is not a float";
+
 inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 inline constexpr std::string_view kLoading = "LOADING Redis is loading the dataset in memory";
 inline constexpr std::string_view kOom = "OOM command not allowed when used memory > 'maxmemory'.";
@@ -73,6 +88,9 @@ inline std::string WrongArity(std::string_view full_name) {
 }
 inline std::string InvalidExpire(std::string_view command) {
   return "ERR invalid expire time in '" + std::string(command) + "' command";
+}
+inline std::string NoInputKeys(std::string_view command) {
+  return "ERR at least 1 input key is needed for '" + std::string(command) + "' command";
 }
 inline std::string UnsupportedOption(std::string_view option) {
   return "ERR Unsupported option " + std::string(option);

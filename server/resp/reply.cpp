@@ -2,8 +2,61 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace verso::server {
+namespace {
+
+// The shortest digits that read back as the number, laid out where 7.2 puts the point: without an
+// exponent while few zeros are needed.
+size_t FormatFraction(double value, char* to) {
+  char shortest[32];  // -d.ddde-xxx
+  const char* const end =
+      std::to_chars(shortest, shortest + sizeof(shortest), value, std::chars_format::scientific)
+          .ptr;
+  char* at = to;
+  const char* from = shortest;
+  if (*from == '-') *at++ = *from++;
+  char digits[20];
+  int count = 0;
+  for (; *from != 'e'; ++from) {
+    if (*from != '.') digits[count++] = *from;
+  }
+  ++from;
+  if (*from == '+') ++from;
+  int exponent = 0;
+  std::from_chars(from, end, exponent);
+
+  const auto put = [&at](const char* bytes, int length) {
+    std::memcpy(at, bytes, static_cast<size_t>(length));
+    at += length;
+  };
+  const auto zeros = [&at](int length) {
+    std::memset(at, '0', static_cast<size_t>(length));
+    at += length;
+  };
+  const int last = exponent - (count - 1);  // the power of ten of the last digit
+  if (last >= 0 && exponent < count + 7) {
+    put(digits, count);
+    zeros(last);
+  } else if (last < 0 && (last > -7 || std::abs(exponent) < 4)) {
+    const int whole = std::max(count + last, 0);  // digits before the point
+    whole > 0 ? put(digits, whole) : zeros(1);
+    *at++ = '.';
+    zeros(std::max(-(count + last), 0));
+    put(digits + whole, count - whole);
+  } else {
+    put(digits, 1);
+    if (count > 1) *at++ = '.';
+    put(digits + 1, count - 1);
+    *at++ = 'e';
+    *at++ = exponent < 0 ? '-' : '+';
+    at = std::to_chars(at, at + 4, std::abs(exponent)).ptr;
+  }
+  return static_cast<size_t>(at - to);
+}
+
+}  // namespace
 
 size_t FormatDouble(double value, char* to) {
   if (std::isnan(value)) {
@@ -14,15 +67,15 @@ size_t FormatDouble(double value, char* to) {
     std::memcpy(to, value > 0 ? "inf" : "-inf", 4);
     return value > 0 ? 3 : 4;
   }
-  // Numbers that are integers of up to 17 digits stand without an exponent, as Redis writes them.
-  if (value == std::floor(value) && std::fabs(value) < 1e17) {
+  // What an int64 holds with room to spare stands as an integer.
+  if (std::fabs(value) < 0x1p62 && value == std::trunc(value)) {
     if (value == 0 && std::signbit(value)) {
       std::memcpy(to, "-0", 2);
       return 2;
     }
     return static_cast<size_t>(std::to_chars(to, to + 32, static_cast<int64_t>(value)).ptr - to);
   }
-  return static_cast<size_t>(std::to_chars(to, to + 32, value).ptr - to);
+  return FormatFraction(value, to);
 }
 
 void ReplyWriter::SimpleString(std::string_view text) {

@@ -1,4 +1,4 @@
-// Scores: doubles but NaN. -0 is kept, and equal to 0 in order.
+// Scores: doubles but NaN. -0 is equal to 0 in order; a pack makes 0 of it, as in Redis.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,7 @@ inline bool IsNegativeZero(double score) { return score == 0 && std::signbit(sco
 class PackedScore {
  public:
   explicit PackedScore(double score) {
-    if (score >= -128 && score <= 127 && score == std::trunc(score) && !IsNegativeZero(score)) {
+    if (score >= -128 && score <= 127 && score == std::trunc(score)) {
       bytes_[0] = static_cast<char>(static_cast<int>(score));
       size_ = score == 0 ? 0 : 1;
       return;
