@@ -112,8 +112,9 @@ Outcome Lindex(const ReadView& view, CommandContext& context) {
   int64_t index = 0;
   if (list && !ParseInteger(context[2], &index)) return context.Fail(error::kNotInteger);
   const auto place = list ? PlaceOf(index, storage::ListCount(view.arena(), *list)) : std::nullopt;
-  if (place) {
-    ReplyElement(context.reply(), view.arena(), *storage::ListAt(view.arena(), *list, *place));
+  const auto element = place ? storage::ListAt(view.arena(), *list, *place) : std::nullopt;
+  if (element) {
+    ReplyElement(context.reply(), view.arena(), *element);
   } else {
     context.reply().Null();
   }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "server/command/element_reply.h"
 #include "server/command/string_reply.h"
 #include "storage/base/check.h"
 
@@ -22,17 +23,13 @@ using storage::WriteView;
 
 namespace {
 
-// More elements than this, or more bytes, are replied to in slices.
-constexpr uint64_t kElementsAtOnce = 1000;
-constexpr size_t kStepBytes = 64 * 1024;
-
 constexpr KeyEvent kPush[] = {{"lpush", 'l'}, {"rpush", 'l'}};  // by ListEnd
 constexpr const char* kPop[] = {"lpop", "rpop"};
 
 // The elements of a list from an index on. The version is pinned, so they stay where they are.
-class ElementsContinuation final : public Continuation {
+class RangeContinuation final : public Continuation {
  public:
-  ElementsContinuation(ByteView key, uint64_t from, uint64_t count)
+  RangeContinuation(ByteView key, uint64_t from, uint64_t count)
       : key_(key), from_(from), left_(count) {}
 
   bool Run(const ReadView& view, Slice& slice) override {
@@ -68,23 +65,16 @@ class ElementsContinuation final : public Continuation {
       return true;
     }
     const ValueView value = element.value();
-    const size_t length = storage::StringLength(arena, value);
-    if (offset_ == 0) slice.reply().BulkBegin(length);
-    while (offset_ < length) {
-      if (offset_ > 0 && slice.Spent()) return false;
-      storage::StringForEachPiece(arena, value, offset_, kStepBytes,
-                                  [&slice](ByteView piece) { slice.reply().Append(piece); });
-      offset_ += kStepBytes;
-    }
-    slice.reply().BulkEnd();
-    offset_ = 0;
+    if (!bulk_) bulk_ = SlicedBulk(0, storage::StringLength(arena, value));
+    if (!bulk_->Run(arena, value, slice)) return false;
+    bulk_.reset();
     return true;
   }
 
   std::string key_;
   uint64_t from_;
   uint64_t left_;
-  size_t offset_ = 0;  // in the element at from_
+  std::optional<SlicedBulk> bulk_;  // the element at from_, if it is long and has begun
   bool begun_ = false;
 };
 
@@ -118,7 +108,7 @@ void ReplyElement(ReplyWriter& reply, const PageArena& arena, const ItemView& el
 Outcome ReplyElements(const ReadView& view, CommandContext& context, const Key& key,
                       const ValueView& list, uint64_t from, uint64_t count) {
   if (!FitsAtOnce(view.arena(), list, from, count)) {
-    return context.Yield(std::make_unique<ElementsContinuation>(key.bytes, from, count));
+    return context.Yield(std::make_unique<RangeContinuation>(key.bytes, from, count));
   }
   ReplyWriter& reply = context.reply();
   reply.Array(count);

@@ -125,8 +125,10 @@ void FindItemPlace(const PageArena& arena, const Ref& root, uint64_t index, Item
     ref = ItemChildAt(page, child, child_bytes).child;
   }
   path->leaf = ref;
-  path->place = static_cast<uint32_t>(index);
   const char* leaf = arena.Resolve(ref);
+  // Pages of a damaged store may disagree about counts: never walk beyond the leaf's own.
+  index = std::min<uint64_t>(index, ItemLeaf(leaf).count);
+  path->place = static_cast<uint32_t>(index);
   path->offset = static_cast<uint32_t>(path->at_end ? ItemLeaf(leaf).end
                                                     : OffsetOfPlace(leaf, flavour, index));
 }
@@ -182,6 +184,7 @@ std::optional<ItemView> ItemsAt(const PageArena& arena, const Ref& root, uint64_
   if (index >= ItemsCount(arena, root)) return std::nullopt;
   ItemPath path;
   FindItemPlace(arena, root, index, &path);
+  if (path.place == ItemLeaf(arena.Resolve(path.leaf)).count) return std::nullopt;
   ItemView item;
   DecodeItem(arena.Resolve(path.leaf), path.offset, ItemFlavourOf(root.aux()), &item);
   return item;
@@ -228,7 +231,11 @@ ItemCursor ItemCursor::At(const PageArena& arena, const Ref& root, uint64_t inde
   ItemPath path;
   FindItemPlace(arena, root, index, &path);
   at.Follow(path);
-  at.Load();
+  if (at.place_ == at.count_) {
+    at.leaf_ = nullptr;
+  } else {
+    at.Load();
+  }
   return at;
 }
 

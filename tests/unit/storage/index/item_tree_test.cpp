@@ -200,4 +200,19 @@ TEST_CASE("The audit of an item tree finds what no page shows by itself", "[item
   REQUIRE(fixture.Validate() == "");
 }
 
+TEST_CASE("Pages of an item tree that disagree about counts lead no reader astray", "[item_tree]") {
+  ItemTreeFixture fixture;
+  for (uint64_t i = 0; i < 1'000; ++i) fixture.InsertAt(i, Numbered(i));
+  char* root = fixture.line().Writable(fixture.slot());
+  const size_t child_bytes = ItemChildBytes(ItemFlavour::kList);
+  const uint64_t there = ItemChildAt(root, 0, child_bytes).count;
+  ItemChildAt(root, 0, child_bytes).count += 100;
+  ItemInner(root).total += 100;
+  REQUIRE(CheckItemInner(root, fixture.root()));  // by itself the page is sound
+  REQUIRE(fixture.Validate().find("I2") != std::string::npos);
+  REQUIRE_FALSE(ItemsAt(fixture.arena(), fixture.root(), there + 50));
+  REQUIRE_FALSE(ItemCursor::At(fixture.arena(), fixture.root(), there + 50).valid());
+  REQUIRE(ItemsAt(fixture.arena(), fixture.root(), there + 100)->bytes == Numbered(there));
+}
+
 }  // namespace verso::storage
