@@ -79,6 +79,7 @@ struct ServerState {
   void ApplySettings() {
     environment.databases = static_cast<int>(settings.databases);
     environment.bulk_bytes_max = settings.proto_max_bulk_len;
+    environment.hll_sparse_bytes_max = settings.hll_sparse_max_bytes;
     slow_log.Configure(settings.slowlog_log_slower_than,
                        static_cast<size_t>(settings.slowlog_max_len));
     environment.limits = {

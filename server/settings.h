@@ -64,6 +64,7 @@ struct Settings {
   int64_t list_max_listpack_size = -2;
   uint64_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
+  uint64_t hll_sparse_max_bytes = 3000;
 
   // Looking on.
   int64_t slowlog_log_slower_than = 10000;  // microseconds; negative: never

@@ -26,6 +26,7 @@ struct CommandEnvironment {
   int databases = 16;
   size_t bulk_bytes_max = size_t{512} << 20;  // proto-max-bulk-len: the limit of a string, too
   storage::CollectionLimits limits;           // thresholds of packed collections
+  size_t hll_sparse_bytes_max = 3000;         // a HyperLogLog beyond it is dense
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   bool all_flushed = false;  // FLUSHALL: the server saves, if there are save points

@@ -10,6 +10,11 @@ extern const CommandFamily kStringCommands;           // cmd_string.cpp
 extern const CommandFamily kStringNumberCommands;     // cmd_string_number.cpp
 extern const CommandFamily kStringRangeCommands;      // cmd_string_range.cpp
 extern const CommandFamily kBitmapCommands;           // cmd_bitmap.cpp
+extern const CommandFamily kLcsCommands;              // cmd_lcs.cpp
+extern const CommandFamily kBitopCommands;            // cmd_bitop.cpp
+extern const CommandFamily kBitfieldCommands;         // cmd_bitfield.cpp
+extern const CommandFamily kHyperLogLogCommands;      // cmd_hyperloglog.cpp
+extern const CommandFamily kGeoCommands;              // cmd_geo.cpp
 extern const CommandFamily kKeyCommands;              // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;          // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;           // cmd_expire.cpp

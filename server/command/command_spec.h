@@ -250,7 +250,10 @@ constexpr const char* CommandRowsProblem(CommandFamily family) {
     const int arguments_min = row.arity < 0 ? -row.arity : row.arity;
     for (const Keys& keys : row.keys) {
       if (keys.first == 0) continue;
-      if (keys.first >= arguments_min) return "arity too small for the keys";
+      // Keys up to the last argument may be none at all.
+      if (keys.first >= arguments_min + (keys.last < 0 ? 1 : 0)) {
+        return "arity too small for the keys";
+      }
       if (keys.last >= 0 && keys.first + keys.last >= arguments_min) {
         return "arity too small for the keys";
       }

@@ -97,6 +97,7 @@ struct TrieMutableValue {
   TrieEntryHeader* header;  // type and hint may be changed, sizes and flags not
   char* bytes;              // inline: value_bytes of them; null if external
   Ref* ref;  // external: the slot of the value's root page, for Line::Writable and the like
+  TriePlace place;
 };
 
 // Upper bound of the arena bytes one Put, SetDeadline or Erase takes besides an external key, given

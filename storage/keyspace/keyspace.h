@@ -20,6 +20,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "storage/base/bytes.h"
@@ -152,6 +153,12 @@ class WriteView : public ReadView {
   // deadline. Returns the new length. Requires: missing or a string; the end <= kStringBytesMax.
   size_t SetRange(const Key& key, size_t offset, ByteView bytes, const KeyEvent& event);
   size_t Append(const Key& key, ByteView bytes, const KeyEvent& event);
+  // Several of them as one change (K3). Requires: none is empty.
+  struct Patch {
+    size_t offset = 0;
+    ByteView bytes;
+  };
+  void SetRanges(const Key& key, std::span<const Patch> patches, const KeyEvent& event);
 
   // ---- values of any type (write_view_value.cpp). A write class of a type goes: FindForWrite;
   // then ReplaceValue, or changes through WritablePack and WritableCollection; then NotifyChanged
@@ -216,6 +223,7 @@ class WriteView : public ReadView {
   TriePrevious TakeEntry(int db, const Key& key);
   void MoveDeadline(DatabaseRoot* root, const Key& key, uint64_t from_ms, uint64_t to_ms);
   bool OverwriteExternal(const Key& key, ByteView value, const SetOptions& options);
+  size_t WriteRange(const Key& key, size_t offset, ByteView bytes);
   void WriteWithin(const Key& key, size_t offset, ByteView bytes, size_t length);
   void Changed(int db, const Key& key, const KeyEvent& event);
 

@@ -99,6 +99,7 @@ bool WriteView::OverwriteExternal(const Key& key, ByteView value, const SetOptio
   }
   old->header->type_hint =
       static_cast<uint8_t>(options.hint << 4 | static_cast<uint8_t>(ValueType::kString));
+  Touch(old->place);
   return true;
 }
 
@@ -120,6 +121,17 @@ void WriteView::SetString(const Key& key, ByteView value, const SetOptions& opti
 }
 
 size_t WriteView::SetRange(const Key& key, size_t offset, ByteView bytes, const KeyEvent& event) {
+  const size_t length = WriteRange(key, offset, bytes);
+  if (!bytes.empty()) Changed(db_, key, event);
+  return length;
+}
+
+void WriteView::SetRanges(const Key& key, std::span<const Patch> patches, const KeyEvent& event) {
+  for (const Patch& patch : patches) WriteRange(key, patch.offset, patch.bytes);
+  Changed(db_, key, event);
+}
+
+size_t WriteView::WriteRange(const Key& key, size_t offset, ByteView bytes) {
   VERSO_CHECK(offset + bytes.size() <= kStringBytesMax);
   const std::optional<ValueView> old = FindForWrite(key);
   const size_t old_length = old ? StringLength(*arena_, *old) : 0;
@@ -148,7 +160,6 @@ size_t WriteView::SetRange(const Key& key, size_t offset, ByteView bytes, const 
     built.hint = kStringRaw;
     PutValue(db_, key, built);
   }
-  Changed(db_, key, event);
   return length;
 }
 

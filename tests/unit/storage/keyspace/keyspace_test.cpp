@@ -272,6 +272,25 @@ TEST_CASE("the same size is overwritten in place, and once copied under a pin") 
   }
 }
 
+TEST_CASE("reading and overwriting stamp the access clock, whatever the length") {
+  Fixture f(5);
+  REQUIRE(f.store_->ReserveForWrite(1 << 20, 8));
+  for (const size_t size : {size_t{10}, size_t{300}, size_t{20'000}}) {
+    const std::string name = "key" + std::to_string(size);
+    const Key key = f.View(0).MakeKey(name);
+    f.View(0).SetString(key, std::string(size, 'a'), {}, kEvent);
+    f.clock_.Advance(7'000);
+    REQUIRE(f.View(0).IdleSeconds(key) == 7);
+    f.View(0).SetString(key, std::string(size, 'b'), {}, kEvent);
+    REQUIRE(f.View(0).IdleSeconds(key) == 0);
+    f.clock_.Advance(3'000);
+    REQUIRE(f.View(0).Find(key, Access::kPeek).has_value());
+    REQUIRE(f.View(0).IdleSeconds(key) == 3);
+    REQUIRE(f.View(0).Find(key).has_value());
+    REQUIRE(f.View(0).IdleSeconds(key) == 0);
+  }
+}
+
 TEST_CASE("a key expires for reads at its deadline and goes with ExpireDue") {
   Fixture f(4);
   REQUIRE(f.store_->ReserveForWrite(1 << 20, 8));
