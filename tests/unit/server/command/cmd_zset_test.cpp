@@ -455,6 +455,7 @@ TEST_CASE("Long replies of sorted sets go on in slices", "[command]") {
   CHECK(run.slices() > before + 5);
   CHECK(run("ZUNIONSTORE", "copy", "1", "z") == ":5000\r\n");
   CHECK(run("ZRANGESTORE", "other", "z", "0", "-1") == ":5000\r\n");
+  CHECK(run("ZRANGE", "other", "0", "-1", "WITHSCORES") == "*10000\r\n" + expected);
   CHECK(run("ZRANGE", "copy", "0", "-1", "WITHSCORES") == "*10000\r\n" + expected);
   CHECK(run("ZREMRANGEBYSCORE", "z", "100", "(4900") == ":4800\r\n");
   CHECK(run("ZCARD", "z") == ":200\r\n");
