@@ -2,6 +2,7 @@
 // arguments of XREAD and XREADGROUP, errors.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,8 @@ namespace verso::server {
 class StreamIdText {
  public:
   explicit StreamIdText(storage::StreamId id);
-  operator ByteView() const { return {text_, bytes_}; }  // NOLINT
+  // The bound is for g++, which cannot see it (-Warray-bounds).
+  operator ByteView() const { return {text_, std::min(bytes_, sizeof(text_))}; }  // NOLINT
 
  private:
   char text_[41];
