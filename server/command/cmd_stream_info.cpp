@@ -73,7 +73,7 @@ std::optional<uint64_t> EntriesRead(const StreamGroupView& group) {
 
 void ReplyStreamNumbers(ReplyWriter& reply, const StreamView& stream,
                         const storage::CollectionLimits& limits) {
-  const uint64_t nodes = StreamNodesOf(stream.entries_added(), stream.count(), limits).count;
+  const uint64_t nodes = StreamNodesOf(stream, limits).count;
   Named(reply, "length", stream.count());
   Named(reply, "radix-tree-keys", nodes);
   Named(reply, "radix-tree-nodes", nodes + 1);  // a root above them

@@ -124,14 +124,15 @@ void CheckTrim(ArgReader& args, const TrimArgs& trim) {
   }
 }
 
-StreamNodes StreamNodesOf(uint64_t entries_added, uint64_t count,
-                          const storage::CollectionLimits& limits) {
+StreamNodes StreamNodesOf(const StreamView& stream, const storage::CollectionLimits& limits) {
   // No limit by entries in Redis: nodes are limited by their bytes, to an unknown number here.
   constexpr uint64_t kUnlimited = 100;
   StreamNodes nodes;
   nodes.entries = limits.stream_node_entries > 0 ? static_cast<uint64_t>(limits.stream_node_entries)
                                                  : kUnlimited;
-  const uint64_t oldest = entries_added - std::min(count, entries_added);
+  const uint64_t count = stream.count();
+  const uint64_t added = stream.entries_added_since_empty();
+  const uint64_t oldest = added - std::min(count, added);
   nodes.first = std::min(count, nodes.entries - oldest % nodes.entries);
   nodes.count = count == 0 ? 0 : 1 + (count - nodes.first + nodes.entries - 1) / nodes.entries;
   return nodes;
@@ -147,7 +148,7 @@ uint64_t EntriesToTrim(const StreamView& stream, const TrimArgs& trim,
     most = storage::ItemsRank(stream.arena(), stream.entries(), storage::StreamFrom(trim.id));
   }
   if (!trim.approximate) return most;
-  const StreamNodes nodes = StreamNodesOf(stream.entries_added(), count, limits);
+  const StreamNodes nodes = StreamNodesOf(stream, limits);
   if (!trim.limited) {
     constexpr uint64_t kLimitMax = 1'000'000;
     most = std::min(most, std::min(kLimitMax, 100 * nodes.entries));

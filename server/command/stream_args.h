@@ -61,13 +61,13 @@ bool TakeTrimOption(ArgReader& args, TrimArgs* trim);
 void CheckTrim(ArgReader& args, const TrimArgs& trim);
 
 // Redis keeps entries in nodes of so many, and trims approximately by whole nodes. There are none
-// here: they are counted as they would lie if nothing had been deleted by name.
+// here: they are counted as they would lie if no node had become empty by deletions by name.
 struct StreamNodes {
   uint64_t entries;  // of a full node
   uint64_t first;    // entries in the oldest one
   uint64_t count;    // of nodes
 };
-StreamNodes StreamNodesOf(uint64_t entries_added, uint64_t count,
+StreamNodes StreamNodesOf(const storage::StreamView& stream,
                           const storage::CollectionLimits& limits);
 // How many of the oldest entries go.
 uint64_t EntriesToTrim(const storage::StreamView& stream, const TrimArgs& trim,

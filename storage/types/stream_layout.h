@@ -7,7 +7,14 @@
 
 namespace verso::storage {
 
-enum StreamScalar : size_t { kLastMs, kLastSeq, kDeletedMs, kDeletedSeq, kEntriesAdded };
+enum StreamScalar : size_t {
+  kLastMs,
+  kLastSeq,
+  kDeletedMs,
+  kDeletedSeq,
+  kEntriesAdded,
+  kNodesFrom
+};
 enum GroupScalar : size_t { kGroupLastMs, kGroupLastSeq, kGroupEntriesRead };
 enum ConsumerScalar : size_t { kConsumerSeen, kConsumerActive };
 

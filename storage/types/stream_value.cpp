@@ -24,6 +24,7 @@ StreamView::StreamView(const PageArena& arena, const ValueView& value) : arena_(
   last_ = {scalars[kLastMs], scalars[kLastSeq]};
   deleted_ = {scalars[kDeletedMs], scalars[kDeletedSeq]};
   entries_added_ = scalars[kEntriesAdded];
+  nodes_from_ = scalars[kNodesFrom];
   entries_ = CollectionItems(page, self, 0);
   groups_ = CollectionTrie(page, self, 1);
 }

@@ -2,7 +2,7 @@
 // also when empty: a stream keeps its ids and groups without entries.
 //
 //   kCollection of the key     scalars: last id (2), highest id ever deleted (2), entries ever
-//   added
+//   added, of these those added before it was empty the last time
 //     Ref 0  item tree          (ms, seq) -> field, value, field, value ...   (StreamFieldReader)
 //     Ref 1  trie               group name -> kCollection of the group
 //
@@ -81,6 +81,8 @@ class StreamView {
   StreamId deleted() const { return deleted_; }  // highest id removed by name; zero: none
   StreamId first() const;                        // of the entries that are there; zero: none
   uint64_t entries_added() const { return entries_added_; }
+  // Since it was empty the last time.
+  uint64_t entries_added_since_empty() const { return entries_added_ - nodes_from_; }
 
   // Item tree of the entries, for cursors: ItemCursor::From(arena, entries(), StreamFrom(id)).
   const Ref& entries() const { return entries_; }
@@ -122,6 +124,7 @@ class StreamView {
   StreamId last_;
   StreamId deleted_;
   uint64_t entries_added_ = 0;
+  uint64_t nodes_from_ = 0;
   Ref entries_;
   Ref groups_;
 };

@@ -73,6 +73,7 @@ void StreamWriter::Append(StreamId id, std::span<const ByteView> fields) {
     AppendVarint(&payload, field.size());
     payload.append(field);
   }
+  if (count() == 0) Scalars(page_)[kNodesFrom] = Scalars(page_)[kEntriesAdded];
   ItemsInsert(view_.line(), Items(page_), ItemFlavour::kStream, ItemAt(id, payload));
   ++Scalars(page_)[kEntriesAdded];
   SetLast(id);
@@ -94,7 +95,11 @@ void StreamWriter::SetLast(StreamId last) {
   Scalars(page_)[kLastSeq] = last.seq;
 }
 
-void StreamWriter::SetEntriesAdded(uint64_t entries) { Scalars(page_)[kEntriesAdded] = entries; }
+void StreamWriter::SetEntriesAdded(uint64_t entries) {
+  // What was added since the stream was empty stays the same number, modulo 2^64.
+  Scalars(page_)[kNodesFrom] += entries - Scalars(page_)[kEntriesAdded];
+  Scalars(page_)[kEntriesAdded] = entries;
+}
 
 void StreamWriter::SetDeleted(StreamId deleted) {
   Scalars(page_)[kDeletedMs] = deleted.ms;
