@@ -15,6 +15,7 @@ extern const CommandFamily kBitopCommands;            // cmd_bitop.cpp
 extern const CommandFamily kBitfieldCommands;         // cmd_bitfield.cpp
 extern const CommandFamily kHyperLogLogCommands;      // cmd_hyperloglog.cpp
 extern const CommandFamily kGeoCommands;              // cmd_geo.cpp
+extern const CommandFamily kGeoSearchCommands;        // cmd_geo_search.cpp
 extern const CommandFamily kKeyCommands;              // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;          // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;           // cmd_expire.cpp

@@ -21,26 +21,21 @@ const CommandTable& CommandTable::Get() {
 }
 
 CommandTable::CommandTable() {
-  for (const CommandFamily family : {kStringCommands,       kStringNumberCommands,
-                                     kStringRangeCommands,  kBitmapCommands,
-                                     kLcsCommands,          kBitopCommands,
-                                     kBitfieldCommands,     kHyperLogLogCommands,
-                                     kGeoCommands,          kKeyCommands,
-                                     kKeyScanCommands,      kExpireCommands,
-                                     kHashCommands,         kHashScanCommands,
-                                     kSetCommands,          kSetAlgebraCommands,
-                                     kZsetCommands,         kZsetRangeCommands,
-                                     kZsetPickCommands,     kZsetAlgebraCommands,
-                                     kListCommands,         kListMoveCommands,
-                                     kListBlockingCommands, kStreamCommands,
-                                     kStreamReadCommands,   kStreamReadgroupCommands,
-                                     kStreamGroupCommands,  kStreamPendingCommands,
-                                     kStreamClaimCommands,  kStreamInfoCommands,
-                                     kTransactionCommands,  kConnectionCommands,
-                                     kClientCommands,       kServerCommands,
-                                     kConfigCommands,       kDebugCommands,
-                                     kAboutCommands,        kSlowlogCommands,
-                                     kIntrospectCommands}) {
+  for (const CommandFamily family :
+       {kStringCommands,      kStringNumberCommands,  kStringRangeCommands,
+        kBitmapCommands,      kLcsCommands,           kBitopCommands,
+        kBitfieldCommands,    kHyperLogLogCommands,   kGeoCommands,
+        kGeoSearchCommands,   kKeyCommands,           kKeyScanCommands,
+        kExpireCommands,      kHashCommands,          kHashScanCommands,
+        kSetCommands,         kSetAlgebraCommands,    kZsetCommands,
+        kZsetRangeCommands,   kZsetPickCommands,      kZsetAlgebraCommands,
+        kListCommands,        kListMoveCommands,      kListBlockingCommands,
+        kStreamCommands,      kStreamReadCommands,    kStreamReadgroupCommands,
+        kStreamGroupCommands, kStreamPendingCommands, kStreamClaimCommands,
+        kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
+        kClientCommands,      kServerCommands,        kConfigCommands,
+        kDebugCommands,       kAboutCommands,         kSlowlogCommands,
+        kIntrospectCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -250,8 +250,9 @@ std::optional<TrieMutableValue> TrieWriter::Mutate(const TrieKey& key) {
   char* leaf = WritableLeaf(&path);
   char* entry = leaf + TrieOffset(leaf, slot);
   auto* header = reinterpret_cast<TrieEntryHeader*>(entry);
-  TrieMutableValue value{header->type(), DeadlineOf(entry), header, nullptr, nullptr,
-                         TriePlace{path.leaf, static_cast<uint32_t>(slot)}};
+  TrieMutableValue value{header->type(), DeadlineOf(entry),
+                         header,         nullptr,
+                         nullptr,        TriePlace{path.leaf, static_cast<uint32_t>(slot)}};
   if (header->value_external()) {
     value.ref = reinterpret_cast<Ref*>(entry + header->value_offset());
   } else {

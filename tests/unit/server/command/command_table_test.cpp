@@ -15,7 +15,7 @@ TEST_CASE("command table: every name is found in any case, near misses are not")
     for (char& c : upper) c = static_cast<char>(std::toupper(c));
     CHECK(table.Find(entry->full_name) == entry);
     CHECK(table.Find(upper) == entry);
-    CHECK(table.Find(entry->full_name + "x") == nullptr);
+    CHECK(table.Find(entry->full_name + "~") == nullptr);
     CHECK(table.Find(entry->full_name.substr(1)) != entry);
     for (const CommandEntry* subcommand : entry->subcommands) {
       CHECK(table.FindFull(subcommand->full_name) == subcommand);
