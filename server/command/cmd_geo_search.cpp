@@ -290,20 +290,23 @@ Outcome WriteSearch(WriteView& view, CommandContext& context) {
 }
 
 // The target has at most what the source has.
-template <size_t kSource>
-size_t SearchReserve(const ReadView& view, const CommandContext& context) {
+size_t HitsReserve(const ReadView& view, const CommandContext& context, size_t source) {
   const std::optional<ValueView> zset =
-      view.Find(context.KeyAt(view, kSource), storage::Access::kPeek);
+      view.Find(context.KeyAt(view, source), storage::Access::kPeek);
   if (!zset || IsNoZset(zset)) return 0;
   return storage::ZsetEstimate(view.arena(), nullptr, storage::ZsetCount(view.arena(), *zset),
                                storage::ZsetMemberBytes(view.arena(), *zset));
+}
+
+size_t SearchstoreReserve(const ReadView& view, const CommandContext& context) {
+  return HitsReserve(view, context, 2);
 }
 
 // GEORADIUS stores only if its words say so.
 size_t RadiusReserve(const ReadView& view, const CommandContext& context) {
   for (size_t i = 5; i < context.size(); ++i) {
     if (EqualsIgnoreCase(context[i], "store") || EqualsIgnoreCase(context[i], "storedist")) {
-      return SearchReserve<1>(view, context);
+      return HitsReserve(view, context, 1);
     }
   }
   return 0;
@@ -406,7 +409,7 @@ constexpr CommandSpec kRows[] = {
      .complexity = kSearchComplexity,
      .summary = "Stores the members inside a circle or a box in a sorted set.",
      .run = &WriteSearch<SearchForm::kSearchStore>,
-     .reserve = &SearchReserve<2>},
+     .reserve = &SearchstoreReserve},
     {.name = "georadius",
      .arity = -6,
      .flags = kWrite | kDenyOom | kMovableKeys,
