@@ -38,7 +38,7 @@ class ReplyWriter {
     *q++ = '$';
     q = WriteNumber(q, static_cast<int64_t>(bytes.size()));
     if (bytes.size() <= kInlineMax) {
-      std::memcpy(q, bytes.data(), bytes.size());
+      if (!bytes.empty()) std::memcpy(q, bytes.data(), bytes.size());
       q += bytes.size();
       *q++ = '\r';
       *q++ = '\n';

@@ -11,7 +11,7 @@ namespace {
 // The first 8 bytes as a number that compares as they do.
 uint64_t Prefix(ByteView bytes) {
   uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), std::min(bytes.size(), sizeof(word)));
+  if (!bytes.empty()) std::memcpy(&word, bytes.data(), std::min(bytes.size(), sizeof(word)));
   return __builtin_bswap64(word);
 }
 
