@@ -184,6 +184,11 @@ class WriteView : public ReadView {
   // that is packed, and for one that is large (CollectionAt, CollectionRefs). Require: it is there.
   char* WritablePack(const Key& key);
   char* WritableCollection(const Key& key);
+  // Moves the value that was built at this key in a scratch line here (V6), whatever was there,
+  // which is retired. Requires: it is there, and has no deadline of its own.
+  void PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms, const KeyEvent& event);
+  // As if the key had been touched last so long ago. The clocks reach back for 18 hours.
+  void SetIdleSeconds(const Key& key, uint64_t seconds);
   // Says that a key was changed: exactly once per command and key, afterwards (K3).
   void NotifyChanged(const Key& key, const KeyEvent& event) { Changed(db_, key, event); }
   // The access clock of what is put now.

@@ -1,5 +1,7 @@
 // Values of any type: what the write classes of storage/types are made of.
+#include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "storage/base/check.h"
 #include "storage/index/rope.h"
@@ -61,6 +63,31 @@ ValueView WriteView::BuildCollection(ValueType type, size_t refs) {
   value.ref = writable_line_->NewPage(PageKind::kCollection, CollectionBytes(refs));
   std::memset(writable_line_->arena().ResolveMutable(value.ref), 0, CollectionBytes(refs));
   return value;
+}
+
+void WriteView::PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms,
+                            const KeyEvent& event) {
+  const std::optional<TrieEntry> built = scratch.FindEntry(key);
+  VERSO_CHECK(built && built->value.deadline_ms == kNoDeadline);
+  ValueView value = built->value;
+  const std::string inlined(value.bytes);  // erasing zeroes the bytes where they stand
+  value.bytes = inlined;
+  value.deadline_ms = deadline_ms;
+  Ref aside = scratch.TakeEntry(scratch.db_, key).value;
+  if (aside) {
+    value.ref = kNullRef;
+    writable_store_->Publish(scratch.line(), &aside, *writable_line_, &value.ref);
+  }
+  PutValue(db_, key, value);
+  Changed(db_, key, event);
+}
+
+void WriteView::SetIdleSeconds(const Key& key, uint64_t seconds) {
+  const std::optional<TrieEntry> entry = FindEntry(key);
+  if (!entry) return;
+  constexpr uint64_t kMax = std::numeric_limits<uint16_t>::max();
+  const auto ago = static_cast<uint16_t>(std::min(seconds, kMax));
+  arena_->Touch(entry->place.leaf, entry->place.slot, static_cast<uint16_t>(Clock() - ago));
 }
 
 std::optional<TrieMutableValue> WriteView::MutateValue(const Key& key) {

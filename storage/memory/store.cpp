@@ -75,6 +75,8 @@ void Store::DeleteLine(Line* line) {
   const auto at =
       std::find_if(lines_.begin(), lines_.end(), [line](const auto& l) { return l.get() == line; });
   VERSO_CHECK(at != lines_.end());
+  // Commands make scratch lines and drop them again; nobody remembers such a line's id.
+  if (line->scratch_ && line->id_ + 1 == next_line_id_) next_line_id_ = line->id_;
   lines_.erase(at);
 }
 

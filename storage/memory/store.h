@@ -119,6 +119,9 @@ class Store {
   // A line that continues from a pinned version. Requires: the pin is live; the new line holds it
   // from now on.
   Line* Fork(Line& from, Epoch epoch, bool scratch);
+  // An empty scratch line, for what is built aside from nothing. ScratchLine (scratch_line.h) holds
+  // one.
+  Line* NewScratch() { return NewLine(nullptr, 0, true); }
   // The line has no head any more; it lives on without one as long as pins hold it (V10). The
   // pointer may be dead afterwards.
   void DropHead(Line* line);

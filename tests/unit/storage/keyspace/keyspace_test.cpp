@@ -9,6 +9,7 @@
 #include <string>
 
 #include "storage/keyspace/keyspace.h"
+#include "storage/memory/scratch_line.h"
 #include "storage/memory/store.h"
 
 namespace verso::storage {
@@ -289,6 +290,50 @@ TEST_CASE("reading and overwriting stamp the access clock, whatever the length")
     REQUIRE(f.View(0).Find(key).has_value());
     REQUIRE(f.View(0).IdleSeconds(key) == 0);
   }
+}
+
+TEST_CASE("what was built in a scratch line is published whole or goes with the line") {
+  Fixture f(6);
+  REQUIRE(f.store_->ReserveForWrite(1 << 20, 64));
+  LineId id = 0;
+  for (const size_t size : {size_t{10}, size_t{300}, size_t{20'000}}) {
+    const std::string name = "key" + std::to_string(size);
+    const Key key = f.View(3).MakeKey(name);
+    f.View(3).SetString(key, "old", {.deadline_ms = f.clock_.NowMs() + 50}, kEvent);
+    const PinHandle pin = f.store_->PinForRead(f.store_->main(), f.clock_.NowMs());
+    for (const bool publish : {false, true}) {
+      ScratchLine scratch(*f.store_);
+      WriteView aside(*f.store_, scratch.line(), 0, f.clock_.NowMs());
+      aside.SetString(key, std::string(size, 'n'), {}, kEvent);
+      REQUIRE(StringCopy(f.View(3).arena(), *f.View(3).Find(key)) == "old");
+      WriteView view = f.View(3);
+      if (publish) view.PublishFrom(aside, key, f.clock_.NowMs() + 90, kEvent);
+      REQUIRE(aside.Exists(key) != publish);
+      REQUIRE(f.store_->Audit() == "");
+      REQUIRE((id == 0 || scratch.line().id() == id));  // commands do not use ids up
+      id = scratch.line().id();
+    }
+    REQUIRE(f.store_->Audit() == "");
+    f.store_->DrainBackground();
+    REQUIRE(f.store_->Audit() == "");
+    REQUIRE(StringCopy(f.View(3).arena(), *f.View(3).Find(key)) == std::string(size, 'n'));
+    REQUIRE(f.View(3).Find(key)->deadline_ms == f.clock_.NowMs() + 90);
+    const ReadView old(*f.store_, pin.root(), 3, pin.moment_ms());
+    REQUIRE(StringCopy(old.arena(), *old.Find(key)) == "old");
+  }
+  REQUIRE(f.View(3).Count() == 3);
+}
+
+TEST_CASE("a key's idle time can be told") {
+  Fixture f(7);
+  REQUIRE(f.store_->ReserveForWrite(1 << 20, 8));
+  const Key key = f.View(0).MakeKey("key");
+  f.View(0).SetString(key, "x", {}, kEvent);
+  f.View(0).SetIdleSeconds(key, 1000);
+  REQUIRE(f.View(0).IdleSeconds(key) == 1000);
+  f.View(0).SetIdleSeconds(key, uint64_t{1} << 40);
+  REQUIRE(f.View(0).IdleSeconds(key) == 65535);
+  f.View(0).SetIdleSeconds(f.View(0).MakeKey("none"), 1);
 }
 
 TEST_CASE("a key expires for reads at its deadline and goes with ExpireDue") {

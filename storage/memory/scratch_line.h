@@ -1,0 +1,23 @@
+// Holds an empty scratch line for its lifetime: what is built in it and was not published
+// (WriteView::PublishFrom) goes with it, whatever ends the building.
+#pragma once
+
+#include "storage/memory/store.h"
+
+namespace verso::storage {
+
+class ScratchLine {
+ public:
+  explicit ScratchLine(Store& store) : store_(store), line_(store.NewScratch()) {}
+  ScratchLine(const ScratchLine&) = delete;
+  ScratchLine& operator=(const ScratchLine&) = delete;
+  ~ScratchLine() { store_.DropHead(line_); }
+
+  Line& line() { return *line_; }
+
+ private:
+  Store& store_;
+  Line* line_;
+};
+
+}  // namespace verso::storage
