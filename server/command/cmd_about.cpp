@@ -7,7 +7,7 @@ namespace verso::server {
 namespace {
 
 // A master without replicas: there is no replication.
-Outcome Role(Server&, CommandContext& context) {
+Outcome Role(CommandContext& context) {
   context.reply().Array(3);
   context.reply().Bulk("master");
   context.reply().Integer(0);
@@ -16,7 +16,7 @@ Outcome Role(Server&, CommandContext& context) {
 }
 
 // Nothing can be loaded into this server.
-Outcome ModuleList(Server&, CommandContext& context) {
+Outcome ModuleList(CommandContext& context) {
   context.reply().Array(0);
   return Outcome::kDone;
 }

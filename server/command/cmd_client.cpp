@@ -43,7 +43,7 @@ std::string ClientLine(const Connection& connection, uint64_t now_ms) {
       std::string_view(session.library_name), std::string_view(session.library_version));
 }
 
-Outcome ClientId(Server&, CommandContext& context) {
+Outcome ClientId(CommandContext& context) {
   context.reply().Integer(static_cast<int64_t>(context.session().id));
   return Outcome::kDone;
 }
@@ -234,14 +234,14 @@ Outcome UnpauseClients(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome ClientSetName(Server&, CommandContext& context) {
+Outcome ClientSetName(CommandContext& context) {
   if (!IsClientWord(context[2])) return context.Fail(kBadClientName);
   context.session().name = context[2];
   context.reply().Ok();
   return Outcome::kDone;
 }
 
-Outcome ClientGetName(Server&, CommandContext& context) {
+Outcome ClientGetName(CommandContext& context) {
   const std::pmr::string& name = context.session().name;
   if (name.empty()) {
     context.reply().Null();
@@ -251,7 +251,7 @@ Outcome ClientGetName(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome ClientSetInfo(Server&, CommandContext& context) {
+Outcome ClientSetInfo(CommandContext& context) {
   Session& session = context.session();
   std::pmr::string* field = nullptr;
   std::string_view shown;
@@ -273,7 +273,7 @@ Outcome ClientSetInfo(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome ClientReply(Server&, CommandContext& context) {
+Outcome ClientReply(CommandContext& context) {
   Session& session = context.session();
   if (EqualsIgnoreCase(context[2], "on")) {
     session.reply_mode = ReplyMode::kOn;
@@ -300,11 +300,11 @@ Outcome SetSwitch(CommandContext& context, bool* value) {
   return Outcome::kDone;
 }
 
-Outcome ClientNoEvict(Server&, CommandContext& context) {
+Outcome ClientNoEvict(CommandContext& context) {
   return SetSwitch(context, &context.session().no_evict);
 }
 
-Outcome ClientNoTouch(Server&, CommandContext& context) {
+Outcome ClientNoTouch(CommandContext& context) {
   return SetSwitch(context, &context.session().no_touch);
 }
 

@@ -9,7 +9,7 @@
 namespace verso::server {
 namespace {
 
-Outcome Ping(Server&, CommandContext& context) {
+Outcome Ping(CommandContext& context) {
   if (context.size() > 2) return context.Fail(error::WrongArity("ping"));
   if (context.size() == 2) {
     context.reply().Bulk(context[1]);
@@ -19,12 +19,12 @@ Outcome Ping(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome Echo(Server&, CommandContext& context) {
+Outcome Echo(CommandContext& context) {
   context.reply().Bulk(context[1]);
   return Outcome::kDone;
 }
 
-Outcome Select(Server&, CommandContext& context) {
+Outcome Select(CommandContext& context) {
   ArgReader args(context, 1);
   const int64_t db = args.Integer();
   if (!args.ok()) return context.Fail(args.error());
@@ -36,7 +36,7 @@ Outcome Select(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome Quit(Server&, CommandContext& context) {
+Outcome Quit(CommandContext& context) {
   context.session().close_after_reply = true;
   context.reply().Ok();
   return Outcome::kDone;

@@ -44,7 +44,7 @@ Outcome Geoadd(WriteView& view, CommandContext& context) {
   if (scores.empty()) return context.Fail(error::kSyntax);
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.FindForWrite(key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   uint64_t added = 0;
   uint64_t changed = 0;
   if (zset || !xx) {
@@ -67,13 +67,13 @@ size_t GeoaddReserve(const ReadView& view, const CommandContext& context) {
   const std::optional<ValueView> zset = view.Find(context.KeyAt(view, 1), storage::Access::kPeek);
   size_t bytes = 0;
   for (size_t i = 2; i < context.size(); ++i) bytes += context[i].size();
-  const bool there = zset && !IsNoZset(zset);
+  const bool there = zset && !IsWrongType(zset, storage::ValueType::kZset);
   return storage::ZsetEstimate(view.arena(), there ? &*zset : nullptr, context.size() / 3, bytes);
 }
 
 Outcome Geopos(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   context.reply().Array(context.size() - 2);
   for (size_t i = 2; i < context.size(); ++i) {
     const std::optional<GeoPlace> place = PlaceOf(view, zset, context[i]);
@@ -84,7 +84,7 @@ Outcome Geopos(const ReadView& view, CommandContext& context) {
 
 Outcome Geohash(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   context.reply().Array(context.size() - 2);
   for (size_t i = 2; i < context.size(); ++i) {
     const std::optional<GeoPlace> place = PlaceOf(view, zset, context[i]);
@@ -98,7 +98,7 @@ Outcome Geodist(const ReadView& view, CommandContext& context) {
   if (context.size() > 5) return context.Fail(error::kSyntax);
   if (context.size() == 5 && !ReadUnit(context, context[4], &unit)) return Outcome::kDone;
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const std::optional<GeoPlace> a = PlaceOf(view, zset, context[2]);
   const std::optional<GeoPlace> b = PlaceOf(view, zset, context[3]);
   if (a && b) {

@@ -245,7 +245,7 @@ std::optional<std::vector<Hit>> RunSearch(const ReadView& view, CommandContext& 
   const size_t source = form == SearchForm::kSearchStore ? 2 : 1;
   if (form == SearchForm::kSearchStore) search->store_key = 1;
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, source));
-  if (IsNoZset(zset)) {
+  if (IsWrongType(zset, storage::ValueType::kZset)) {
     context.reply().Error(error::kWrongType);
     return std::nullopt;
   }
@@ -293,7 +293,7 @@ Outcome WriteSearch(WriteView& view, CommandContext& context) {
 size_t HitsReserve(const ReadView& view, const CommandContext& context, size_t source) {
   const std::optional<ValueView> zset =
       view.Find(context.KeyAt(view, source), storage::Access::kPeek);
-  if (!zset || IsNoZset(zset)) return 0;
+  if (!zset || IsWrongType(zset, storage::ValueType::kZset)) return 0;
   return storage::ZsetEstimate(view.arena(), nullptr, storage::ZsetCount(view.arena(), *zset),
                                storage::ZsetMemberBytes(view.arena(), *zset));
 }
@@ -338,8 +338,8 @@ constexpr ArgSpec kCountBlock[] = {
     {.name = "any", .type = ArgType::kPureToken, .token = "ANY", .flags = kOptional},
 };
 constexpr ArgSpec kStore[] = {
-    {.name = "storekey", .type = ArgType::kKey, .token = "STORE"},
-    {.name = "storedistkey", .type = ArgType::kKey, .token = "STOREDIST"},
+    {.name = "storekey", .type = ArgType::kKey, .token = "STORE", .key_spec = 1},
+    {.name = "storedistkey", .type = ArgType::kKey, .token = "STOREDIST", .key_spec = 2},
 };
 constexpr ArgSpec kKeyArg = {.name = "key", .type = ArgType::kKey};
 constexpr ArgSpec kLongitudeArg = {.name = "longitude", .type = ArgType::kDouble};
@@ -388,6 +388,10 @@ constexpr ArgSpec kGeosearchstoreArgs[] = {
 constexpr std::string_view kSearchComplexity =
     "O(N+log(M)) with N members in the cells around the shape and M in the sorted set";
 
+constexpr Keys StoredBehind(std::string_view word, int search_from) {
+  return Keys::Behind(word, search_from).Access(kKeyOw | kKeyUpdate);
+}
+
 constexpr CommandSpec kRows[] = {
     {.name = "geosearch",
      .arity = -7,
@@ -414,7 +418,8 @@ constexpr CommandSpec kRows[] = {
      .arity = -6,
      .flags = kWrite | kDenyOom | kMovableKeys,
      .group = Group::kGeo,
-     .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess)},
+     .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess), StoredBehind("store", 6),
+              StoredBehind("storedist", 6)},
      .args = kGeoradiusArgs,
      .since = "0.1.0",
      .complexity = kSearchComplexity,
@@ -439,7 +444,8 @@ constexpr CommandSpec kRows[] = {
      .arity = -5,
      .flags = kWrite | kDenyOom | kMovableKeys,
      .group = Group::kGeo,
-     .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess)},
+     .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess), StoredBehind("store", 5),
+              StoredBehind("storedist", 5)},
      .args = kByMemberArgs,
      .since = "0.1.0",
      .complexity = kSearchComplexity,

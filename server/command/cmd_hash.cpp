@@ -21,9 +21,7 @@ using storage::ValueType;
 using storage::ValueView;
 using storage::WriteView;
 
-KeyEvent HashEvent(const char* name, size_t changes = 1) {
-  return {name, 'h', static_cast<uint32_t>(changes)};
-}
+KeyEvent HashEvent(const char* name, size_t changes = 1) { return {name, 'h', changes}; }
 
 // visit(index, field) for the arguments first, first + step, ...; the fields of a large hash are
 // hashed and prefetched in batches.

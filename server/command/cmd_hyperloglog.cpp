@@ -119,7 +119,7 @@ Outcome Pfdebug(WriteView& view, CommandContext& context) {
 }
 
 // Are registers kept, and are counts within four standard errors, up to a hundred thousand?
-Outcome Pfselftest(Server&, CommandContext& context) {
+Outcome Pfselftest(CommandContext& context) {
   constexpr double kStandardError = 1.04 / 128;  // 1.04 / sqrt(16,384)
   HyperLogLog hll;
   for (uint64_t i = 1; i <= 100'000; ++i) {

@@ -1,4 +1,6 @@
 // COMMAND and its subcommands: the command table, told to clients.
+#include <cctype>
+
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
 #include "server/command/command_table.h"
@@ -37,6 +39,11 @@ Names KeyFlagNames(uint16_t access) {
   return names;
 }
 
+void Named(ReplyWriter& reply, std::string_view name, int number) {
+  reply.Bulk(name);
+  reply.Integer(number);
+}
+
 void ReplyKeySpec(ReplyWriter& reply, const Keys& keys) {
   reply.Map(3);
   reply.Bulk("flags");
@@ -44,23 +51,45 @@ void ReplyKeySpec(ReplyWriter& reply, const Keys& keys) {
   reply.Bulk("begin_search");
   reply.Map(2);
   reply.Bulk("type");
-  reply.Bulk("index");
-  reply.Bulk("spec");
-  reply.Map(1);
-  reply.Bulk("index");
-  reply.Integer(keys.first);
+  if (keys.keyword.empty()) {
+    reply.Bulk("index");
+    reply.Bulk("spec");
+    reply.Map(1);
+    Named(reply, "index", keys.first);
+  } else {
+    reply.Bulk("keyword");
+    reply.Bulk("spec");
+    reply.Map(2);
+    std::string keyword(keys.keyword);  // as Redis shows it
+    for (char& c : keyword) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    reply.Bulk("keyword");
+    reply.Bulk(keyword);
+    Named(reply, "startfrom", keys.first);
+  }
   reply.Bulk("find_keys");
   reply.Map(2);
   reply.Bulk("type");
-  reply.Bulk("range");
+  reply.Bulk(keys.counted ? "keynum" : "range");
   reply.Bulk("spec");
   reply.Map(3);
-  reply.Bulk("lastkey");
-  reply.Integer(keys.last);
-  reply.Bulk("keystep");
-  reply.Integer(keys.step);
-  reply.Bulk("limit");
-  reply.Integer(0);
+  if (keys.counted) {
+    Named(reply, "keynumidx", 0);
+    Named(reply, "firstkey", 1);
+    Named(reply, "keystep", keys.step);
+  } else {
+    Named(reply, "lastkey", keys.last);
+    Named(reply, "keystep", keys.step);
+    Named(reply, "limit", keys.limit);
+  }
+}
+
+// The index of the last key as clients of before key specs want it, of the specs that are ranges.
+int LastKey(const CommandSpec& row) {
+  int last = 0;
+  for (const Keys& keys : row.keys) {
+    if (keys.IsRange()) last = keys.last < 0 ? keys.last : keys.first + keys.last;
+  }
+  return last;
 }
 
 // One element of COMMAND and COMMAND INFO.
@@ -74,12 +103,10 @@ void ReplyInfo(ReplyWriter& reply, const CommandEntry* entry) {
   reply.Bulk(entry->full_name);
   reply.Integer(row.arity);
   ReplyNames(reply, FlagNames(row));
-  int last = row.keys[0].last;
-  if (row.has_keys() && last >= 0) last += row.keys[0].first;
-  if (row.keys[1].first != 0) last = row.keys[1].first + row.keys[1].last;
-  reply.Integer(row.keys[0].first);
-  reply.Integer(last);
-  reply.Integer(row.has_keys() ? row.keys[0].step : 0);
+  const bool has_range = row.keys[0].IsRange();
+  reply.Integer(has_range ? row.keys[0].first : 0);
+  reply.Integer(has_range ? LastKey(row) : 0);
+  reply.Integer(has_range ? row.keys[0].step : 0);
   ReplyNames(reply, AclCategories(row), "@");
   size_t tips = 0;
   while (tips < row.tips.size() && !row.tips[tips].empty()) ++tips;
@@ -192,20 +219,20 @@ void ReplyDocs(ReplyWriter& reply, const CommandEntry& entry) {
   }
 }
 
-Outcome Command(Server&, CommandContext& context) {
+Outcome Command(CommandContext& context) {
   const auto& commands = CommandTable::Get().commands();
   context.reply().Array(commands.size());
   for (const CommandEntry* entry : commands) ReplyInfo(context.reply(), entry);
   return Outcome::kDone;
 }
 
-Outcome CommandCount(Server&, CommandContext& context) {
+Outcome CommandCount(CommandContext& context) {
   context.reply().Integer(static_cast<int64_t>(CommandTable::Get().commands().size()));
   return Outcome::kDone;
 }
 
-Outcome CommandInfo(Server& server, CommandContext& context) {
-  if (context.size() == 2) return Command(server, context);
+Outcome CommandInfo(CommandContext& context) {
+  if (context.size() == 2) return Command(context);
   context.reply().Array(context.size() - 2);
   for (size_t i = 2; i < context.size(); ++i) {
     ReplyInfo(context.reply(), CommandTable::Get().FindFull(context[i]));
@@ -213,7 +240,7 @@ Outcome CommandInfo(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome CommandDocs(Server&, CommandContext& context) {
+Outcome CommandDocs(CommandContext& context) {
   std::vector<const CommandEntry*> found;
   if (context.size() == 2) found = CommandTable::Get().commands();
   for (size_t i = 2; i < context.size(); ++i) {
@@ -225,7 +252,7 @@ Outcome CommandDocs(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome CommandList(Server&, CommandContext& context) {
+Outcome CommandList(CommandContext& context) {
   enum class Filter { kNone, kModule, kCategory, kPattern } filter = Filter::kNone;
   ByteView word;
   ArgReader args(context, 2);
@@ -260,37 +287,40 @@ Outcome CommandList(Server&, CommandContext& context) {
   return Outcome::kDone;
 }
 
-// The command whose words begin at argument 2, null with the error replied.
-const CommandSpec* Target(CommandContext& context, std::vector<KeyPosition>* keys) {
+// The keys of the command whose words begin at argument 2. False: an error has been replied.
+bool KeysOfTarget(CommandContext& context, std::vector<KeyPosition>* keys) {
   const CommandEntry* entry = CommandTable::Get().Find(context[2]);
   if (entry != nullptr && !entry->subcommands.empty() && context.size() > 3) {
     const CommandEntry* subcommand = entry->FindSubcommand(context[3]);
     if (subcommand != nullptr) entry = subcommand;
   }
+  const auto arguments = context.arguments().subspan(2);
   std::string_view fault;
   if (entry == nullptr) {
     fault = "ERR Invalid command specified";
   } else if (!entry->row->has_keys()) {
     fault = "ERR The command has no key arguments";
-  } else if (!FindKeys(*entry->row, context.size() - 2, keys)) {
+  } else if (!entry->row->ArityFits(arguments.size())) {
     fault = "ERR Invalid number of arguments specified for command";
+  } else if (!FindKeys(*entry->row, arguments, keys) ||
+             (keys->empty() && !entry->row->Has(kNoMandatoryKeys))) {
+    fault = "ERR Invalid arguments specified for command";
   }
-  if (fault.empty()) return entry->row;
-  context.reply().Error(fault);
-  return nullptr;
+  if (!fault.empty()) context.reply().Error(fault);
+  return fault.empty();
 }
 
-Outcome CommandGetKeys(Server&, CommandContext& context) {
+Outcome CommandGetKeys(CommandContext& context) {
   std::vector<KeyPosition> keys;
-  if (Target(context, &keys) == nullptr) return Outcome::kDone;
+  if (!KeysOfTarget(context, &keys)) return Outcome::kDone;
   context.reply().Array(keys.size());
   for (const KeyPosition& key : keys) context.reply().Bulk(context[2 + key.index]);
   return Outcome::kDone;
 }
 
-Outcome CommandGetKeysAndFlags(Server&, CommandContext& context) {
+Outcome CommandGetKeysAndFlags(CommandContext& context) {
   std::vector<KeyPosition> keys;
-  if (Target(context, &keys) == nullptr) return Outcome::kDone;
+  if (!KeysOfTarget(context, &keys)) return Outcome::kDone;
   context.reply().Array(keys.size());
   for (const KeyPosition& key : keys) {
     context.reply().Array(2);

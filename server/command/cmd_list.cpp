@@ -22,20 +22,12 @@ using storage::WriteView;
 
 constexpr int64_t kIntegerMax = std::numeric_limits<int64_t>::max();
 
-bool IsNoList(const std::optional<ValueView>& value) {
-  return IsWrongType(value, storage::ValueType::kList);
-}
-
-uint32_t Changes(uint64_t elements) {
-  return static_cast<uint32_t>(std::min<uint64_t>(elements, std::numeric_limits<uint32_t>::max()));
-}
-
 // ---- pushing and popping
 
 Outcome Push(WriteView& view, CommandContext& context, ListEnd end, bool must_exist) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   if (must_exist && !list) {
     context.reply().Integer(0);
     return Outcome::kDone;
@@ -43,7 +35,7 @@ Outcome Push(WriteView& view, CommandContext& context, ListEnd end, bool must_ex
   ListWriter writer(view, key, list, context.environment().limits);
   const auto elements = context.arguments().subspan(2);
   writer.Push(end, elements);
-  writer.Finish({end == ListEnd::kHead ? "lpush" : "rpush", 'l', Changes(elements.size())});
+  writer.Finish({end == ListEnd::kHead ? "lpush" : "rpush", 'l', elements.size()});
   context.reply().Integer(static_cast<int64_t>(writer.count()));
   return Outcome::kDone;
 }
@@ -70,7 +62,7 @@ Outcome Pop(WriteView& view, CommandContext& context, ListEnd end) {
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   if (!list) {
     counted ? context.reply().NullArray() : context.reply().Null();
   } else if (count == 0) {
@@ -93,7 +85,7 @@ Outcome Rpop(WriteView& view, CommandContext& context) {
 
 Outcome Llen(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> list = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   const uint64_t count = list ? storage::ListCount(view.arena(), *list) : 0;
   context.reply().Integer(static_cast<int64_t>(count));
   return Outcome::kDone;
@@ -108,7 +100,7 @@ std::optional<uint64_t> PlaceOf(int64_t index, uint64_t count) {
 
 Outcome Lindex(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> list = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   int64_t index = 0;
   if (list && !ParseInteger(context[2], &index)) return context.Fail(error::kNotInteger);
   const auto place = list ? PlaceOf(index, storage::ListCount(view.arena(), *list)) : std::nullopt;
@@ -143,7 +135,7 @@ Outcome Lrange(const ReadView& view, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = context.Lookup(view, key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   const Range range =
       list ? RangeOf(start, stop, storage::ListCount(view.arena(), *list)) : Range{};
   if (range.count == 0) {
@@ -174,7 +166,7 @@ Outcome Lpos(const ReadView& view, CommandContext& context) {
   }
   if (!args.ok()) return context.Fail(args.error());
   const std::optional<ValueView> list = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   std::vector<uint64_t> found;
   if (list) {
     ListSearch search;
@@ -198,7 +190,7 @@ Outcome Lset(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
   if (!list) return context.Fail(error::kNoSuchKey);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   int64_t index = 0;
   if (!ParseInteger(context[2], &index)) return context.Fail(error::kNotInteger);
   ListWriter writer(view, key, list, context.environment().limits);
@@ -215,7 +207,7 @@ Outcome Linsert(WriteView& view, CommandContext& context) {
   if (!after && !EqualsIgnoreCase(context[2], "before")) return context.Fail(error::kSyntax);
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   if (!list) {
     context.reply().Integer(0);
     return Outcome::kDone;
@@ -241,7 +233,7 @@ Outcome Lrem(WriteView& view, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   std::vector<uint64_t> found;
   if (list) {
     ListSearch search;
@@ -254,7 +246,7 @@ Outcome Lrem(WriteView& view, CommandContext& context) {
   if (!found.empty()) {
     ListWriter writer(view, key, list, context.environment().limits);
     writer.EraseEach(found);
-    writer.Finish({"lrem", 'l', Changes(found.size())});
+    writer.Finish({"lrem", 'l', found.size()});
   }
   context.reply().Integer(static_cast<int64_t>(found.size()));
   return Outcome::kDone;
@@ -262,7 +254,9 @@ Outcome Lrem(WriteView& view, CommandContext& context) {
 
 size_t LremReserve(const ReadView& view, const CommandContext& context) {
   const std::optional<ValueView> list = view.Find(context.KeyAt(view, 1), Access::kPeek);
-  return list && !IsNoList(list) ? storage::ListEstimateScattered(view.arena(), *list) : 0;
+  return list && !IsWrongType(list, storage::ValueType::kList)
+             ? storage::ListEstimateScattered(view.arena(), *list)
+             : 0;
 }
 
 Outcome Ltrim(WriteView& view, CommandContext& context) {
@@ -272,7 +266,7 @@ Outcome Ltrim(WriteView& view, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> list = view.FindForWrite(key);
-  if (IsNoList(list)) return context.Fail(error::kWrongType);
+  if (IsWrongType(list, storage::ValueType::kList)) return context.Fail(error::kWrongType);
   if (list) {
     ListWriter writer(view, key, list, context.environment().limits);
     const uint64_t before = writer.count();
@@ -283,7 +277,7 @@ Outcome Ltrim(WriteView& view, CommandContext& context) {
       writer.Erase(kept.from + kept.count, before - kept.from - kept.count);
       writer.Erase(0, kept.from);
     }
-    writer.Finish({"ltrim", 'l', Changes(before - writer.count())});
+    writer.Finish({"ltrim", 'l', before - writer.count()});
   }
   context.reply().Ok();
   return Outcome::kDone;

@@ -73,17 +73,18 @@ Outcome Brpoplpush(WriteView& view, CommandContext& context) {
 }
 
 Outcome Blmpop(WriteView& view, CommandContext& context) {
-  MultiPop pop;
+  ListMultiPop pop;
   uint64_t timeout_ms = 0;
-  if (!ReadMultiPop(context, 2, &pop) || !ReadBlockSeconds(context, context[1], &timeout_ms)) {
+  if (!ReadMultiPop(context, 2, &ReadListEnd, &pop) ||
+      !ReadBlockSeconds(context, context[1], &timeout_ms)) {
     return Outcome::kDone;
   }
-  const uint64_t errors = context.reply().errors();
-  if (!PopFirst(view, context, pop)) {
+  const std::optional<Popped> popped = PopFirst(view, context, pop);
+  if (!popped) {
     return context.Park(
         {.first_key = pop.first_key, .key_count = pop.key_count, .timeout_ms = timeout_ms});
   }
-  if (context.reply().errors() == errors && context.effects().wanted()) {
+  if (popped->count > 0 && context.effects().wanted()) {
     std::vector<ByteView> words = {"LMPOP"};
     const auto from_numkeys = context.arguments().subspan(2);
     words.insert(words.end(), from_numkeys.begin(), from_numkeys.end());
@@ -166,6 +167,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -5,
      .flags = kWrite | kBlocking | kMovableKeys,
      .group = Group::kList,
+     .keys = {Keys::At(2).Counted().Access(kTaken)},
      .args = kLmpopArgs,
      .since = "0.1.0",
      .complexity = "O(N + M) with N keys and M elements returned",

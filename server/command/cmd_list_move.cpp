@@ -36,8 +36,8 @@ Outcome Rpoplpush(WriteView& view, CommandContext& context) {
 }
 
 Outcome Lmpop(WriteView& view, CommandContext& context) {
-  MultiPop pop;
-  if (!ReadMultiPop(context, 1, &pop)) return Outcome::kDone;
+  ListMultiPop pop;
+  if (!ReadMultiPop(context, 1, &ReadListEnd, &pop)) return Outcome::kDone;
   if (!PopFirst(view, context, pop)) context.reply().NullArray();
   return Outcome::kDone;
 }
@@ -89,6 +89,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kWrite | kMovableKeys,
      .group = Group::kList,
+     .keys = {Keys::At(1).Counted().Access(kKeyRw | kKeyAccess | kKeyDelete)},
      .args = kLmpopArgs,
      .since = "0.1.0",
      .complexity = "O(N + M) with N keys and M elements returned",

@@ -57,7 +57,7 @@ Outcome SwapDb(WriteView& view, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome Time(Server&, CommandContext& context) {
+Outcome Time(CommandContext& context) {
   timeval now{};
   gettimeofday(&now, nullptr);
   context.reply().Array(2);

@@ -22,9 +22,7 @@ using storage::ValueType;
 using storage::ValueView;
 using storage::WriteView;
 
-KeyEvent SetEvent(const char* name, size_t changes = 1) {
-  return {name, 's', static_cast<uint32_t>(changes)};
-}
+KeyEvent SetEvent(const char* name, size_t changes = 1) { return {name, 's', changes}; }
 
 // visit(const Key&) for the members from argument `first` on; those of a large set are hashed and
 // prefetched in batches.

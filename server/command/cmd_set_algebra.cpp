@@ -272,7 +272,7 @@ constexpr ArgSpec kStoreArgs[] = {
     {.name = "key", .type = ArgType::kKey, .flags = kMultiple, .key_spec = 1}};
 constexpr ArgSpec kCardArgs[] = {
     {.name = "numkeys", .type = ArgType::kInteger},
-    {.name = "key", .type = ArgType::kString, .flags = kMultiple},
+    {.name = "key", .type = ArgType::kKey, .flags = kMultiple},
     {.name = "limit", .type = ArgType::kInteger, .token = "LIMIT", .flags = kOptional}};
 
 constexpr Keys kSources = Keys::At(1).To(-1).Access(kKeyRo | kKeyAccess);
@@ -317,6 +317,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
      .group = Group::kSet,
+     .keys = {Keys::At(1).Counted().Access(kKeyRo | kKeyAccess)},
      .args = kCardArgs,
      .since = "0.1.0",
      .complexity = "O(N*M) with N members of the smallest of M sets, in slices that stall nobody",

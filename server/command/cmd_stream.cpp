@@ -131,7 +131,7 @@ Outcome Xadd(WriteView& view, CommandContext& context) {
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> old = view.FindForWrite(key);
-  if (IsNoStream(old)) return context.Fail(error::kWrongType);
+  if (IsWrongType(old, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   if (!old && add.no_create) {
     context.reply().Null();
     return Outcome::kDone;
@@ -170,7 +170,7 @@ Outcome Xadd(WriteView& view, CommandContext& context) {
 Outcome Xdel(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> old = view.FindForWrite(key);
-  if (IsNoStream(old)) return context.Fail(error::kWrongType);
+  if (IsWrongType(old, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   uint64_t removed = 0;
   if (old) {
     ArgReader args(context, 2);
@@ -206,7 +206,7 @@ Outcome Xtrim(WriteView& view, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> old = view.FindForWrite(key);
-  if (IsNoStream(old)) return context.Fail(error::kWrongType);
+  if (IsWrongType(old, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   const uint64_t entries =
       old ? EntriesToTrim(StreamView(view.arena(), *old), trim, context.environment().limits) : 0;
   if (entries != 0) {
@@ -248,7 +248,7 @@ Outcome Xsetid(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> old = view.FindForWrite(key);
   if (!old) return context.Fail(error::kNoSuchKey);
-  if (IsNoStream(old)) return context.Fail(error::kWrongType);
+  if (IsWrongType(old, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   const StreamView stream(view.arena(), *old);
   if (id < stream.deleted()) {
     return context.Fail(

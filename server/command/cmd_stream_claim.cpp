@@ -288,7 +288,7 @@ size_t XautoclaimReserve(const ReadView& view, const CommandContext& context) {
   ArgReader args(context, 4);
   uint64_t entries = ReadAutoclaimArgs(args).count;
   const auto value = view.Find(context.KeyAt(view, 1), Access::kPeek);
-  if (!args.ok() || !value || IsNoStream(value)) return 0;
+  if (!args.ok() || !value || IsWrongType(value, storage::ValueType::kStream)) return 0;
   const auto group = StreamView(view.arena(), *value).FindGroup(view.secret(), context[2]);
   if (!group) return 0;
   entries = std::min(entries, storage::ItemsCount(view.arena(), group->pending));

@@ -156,7 +156,7 @@ Outcome XgroupDelconsumer(WriteView& view, CommandContext& context) {
 size_t DelconsumerReserve(const ReadView& view, const CommandContext& context) {
   uint64_t pending = 0;
   const auto value = view.Find(context.KeyAt(view, 2), Access::kPeek);
-  if (value && !IsNoStream(value)) {
+  if (value && !IsWrongType(value, storage::ValueType::kStream)) {
     const StreamView stream(view.arena(), *value);
     const auto group = stream.FindGroup(view.secret(), context[3]);
     const auto consumer =

@@ -44,7 +44,7 @@ void Named(ReplyWriter& reply, std::string_view name, std::optional<uint64_t> nu
 // The stream at argument 2; nullopt: the error is replied.
 std::optional<ValueView> LookupStream(const ReadView& view, CommandContext& context) {
   std::optional<ValueView> value = context.Lookup(view, context.KeyAt(view, 2));
-  if (value && !IsNoStream(value)) return value;
+  if (value && !IsWrongType(value, storage::ValueType::kStream)) return value;
   context.reply().Error(value ? error::kWrongType : error::kNoSuchKey);
   return std::nullopt;
 }

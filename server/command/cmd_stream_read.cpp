@@ -23,7 +23,7 @@ using storage::ValueView;
 
 Outcome Xlen(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> value = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoStream(value)) return context.Fail(error::kWrongType);
+  if (IsWrongType(value, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   const uint64_t count = value ? StreamView(view.arena(), *value).count() : 0;
   context.reply().Integer(static_cast<int64_t>(count));
   return Outcome::kDone;
@@ -46,7 +46,7 @@ Outcome Range(const ReadView& view, CommandContext& context, bool backwards) {
   if (!args.ok()) return context.Fail(args.error());
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> value = context.Lookup(view, key);
-  if (IsNoStream(value)) return context.Fail(error::kWrongType);
+  if (IsWrongType(value, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
   if (!value) {
     context.reply().Array(0);
     return Outcome::kDone;
@@ -85,7 +85,7 @@ Outcome Xread(const ReadView& view, CommandContext& context) {
   for (size_t i = 0; i < read.count_of_keys; ++i) {
     const Key key = context.KeyAt(view, read.first_key + i);
     const std::optional<ValueView> value = context.Lookup(view, key);
-    if (IsNoStream(value)) return context.Fail(error::kWrongType);
+    if (IsWrongType(value, storage::ValueType::kStream)) return context.Fail(error::kWrongType);
     const ByteView text = read.IdText(context, i);
     if (text == "$") {
       // What is the last one now is meant also when the command runs again.
@@ -164,6 +164,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kReadonly | kBlocking | kMovableKeys,
      .group = Group::kStream,
+     .keys = {Keys::Behind("streams", 1).To(-1).Limit(2).Access(kKeyRo | kKeyAccess)},
      .args = kReadArgs,
      .since = "0.1.0",
      .complexity = "O(N log M + K) with N streams and K entries returned",

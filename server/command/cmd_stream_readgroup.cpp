@@ -239,7 +239,7 @@ size_t XreadgroupReserve(const ReadView& view, const CommandContext& context) {
   size_t bytes = 0;
   for (size_t i = 0; i < read.count_of_keys; ++i) {
     const auto value = view.Find(context.KeyAt(view, read.first_key + i), Access::kPeek);
-    if (!value || IsNoStream(value)) continue;
+    if (!value || IsWrongType(value, storage::ValueType::kStream)) continue;
     const StreamView stream(view.arena(), *value);
     const auto group = stream.FindGroup(view.secret(), read.group);
     if (!group) continue;
@@ -272,6 +272,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -7,
      .flags = kWrite | kBlocking | kMovableKeys,
      .group = Group::kStream,
+     .keys = {Keys::Behind("streams", 4).To(-1).Limit(2).Access(kKeyRo | kKeyAccess)},
      .args = kReadgroupArgs,
      .since = "0.1.0",
      .complexity = "O(N log M + K log M) with N streams and K entries returned",

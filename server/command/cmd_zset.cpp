@@ -68,7 +68,7 @@ Outcome Add(WriteView& view, CommandContext& context, const AddOptions& options,
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.FindForWrite(key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   ReplyWriter& reply = context.reply();
   if (!zset && options.xx) {
     options.incr ? reply.Null() : reply.Integer(0);
@@ -120,14 +120,14 @@ size_t MembersReserve(const ReadView& view, const CommandContext& context) {
   const std::optional<ValueView> zset = view.Find(context.KeyAt(view, 1), Access::kPeek);
   size_t bytes = 0;
   for (size_t i = 2; i < context.size(); ++i) bytes += context[i].size();
-  const bool there = zset && !IsNoZset(zset);
+  const bool there = zset && !IsWrongType(zset, storage::ValueType::kZset);
   return storage::ZsetEstimate(view.arena(), there ? &*zset : nullptr, context.size() - 2, bytes);
 }
 
 Outcome Zrem(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.FindForWrite(key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   uint64_t removed = 0;
   if (zset) {
     ZsetWriter writer(view, key, zset, context.environment().limits);
@@ -144,7 +144,7 @@ Outcome Zrem(WriteView& view, CommandContext& context) {
 
 Outcome Zcard(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const uint64_t count = zset ? storage::ZsetCount(view.arena(), *zset) : 0;
   context.reply().Integer(static_cast<int64_t>(count));
   return Outcome::kDone;
@@ -152,7 +152,7 @@ Outcome Zcard(const ReadView& view, CommandContext& context) {
 
 Outcome Zscore(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const auto score = zset ? storage::ZsetScore(view, *zset, context[2]) : std::nullopt;
   score ? context.reply().Double(*score) : context.reply().Null();
   return Outcome::kDone;
@@ -161,7 +161,7 @@ Outcome Zscore(const ReadView& view, CommandContext& context) {
 Outcome Zmscore(const ReadView& view, CommandContext& context) {
   constexpr size_t kBatch = ReadView::kPrefetchBatch;
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   ReplyWriter& reply = context.reply();
   reply.Array(context.size() - 2);
   Key members[kBatch];
@@ -184,7 +184,7 @@ Outcome Rank(const ReadView& view, CommandContext& context, bool down) {
     return context.Fail(error::kSyntax);
   }
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const auto place = zset ? storage::ZsetFind(view, *zset, context[2]) : std::nullopt;
   ReplyWriter& reply = context.reply();
   if (!place) {
@@ -210,7 +210,7 @@ Outcome CountRange(const ReadView& view, CommandContext& context, RangeBy by) {
     return context.Fail(fault);
   }
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const uint64_t count = zset ? RangeOf(view.arena(), *zset, bounds, false).count : 0;
   context.reply().Integer(static_cast<int64_t>(count));
   return Outcome::kDone;

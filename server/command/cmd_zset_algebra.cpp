@@ -273,7 +273,7 @@ std::optional<std::vector<Source>> FindSources(CommandContext& context, const Re
   std::vector<Source> sources;
   for (size_t i = 0; i < query.weights.size(); ++i) {
     sources.push_back(find(context.KeyAt(view, query.first_key + i)));
-    if (IsNoZset(sources.back()) && sources.back()->type != ValueType::kSet) {
+    if (IsWrongType(sources.back(), ValueType::kZset) && sources.back()->type != ValueType::kSet) {
       context.reply().Error(error::kWrongType);
       return std::nullopt;
     }
@@ -387,7 +387,8 @@ size_t StoreReserve(const ReadView& view, const CommandContext& context) {
   std::vector<Source> sources;
   for (size_t i = 3; i < 3 + static_cast<size_t>(count); ++i) {
     sources.push_back(view.Find(context.KeyAt(view, i), Access::kPeek));
-    if (IsNoZset(sources.back()) && sources.back()->type != ValueType::kSet) return 0;
+    if (IsWrongType(sources.back(), ValueType::kZset) && sources.back()->type != ValueType::kSet)
+      return 0;
   }
   Query query;
   query.algebra = kAlgebra;
@@ -403,7 +404,7 @@ constexpr ArgSpec kAggregate[] = {{.name = "sum", .type = ArgType::kPureToken, .
                                   {.name = "max", .type = ArgType::kPureToken, .token = "MAX"}};
 constexpr ArgSpec kCombineArgs[] = {
     {.name = "numkeys", .type = ArgType::kInteger},
-    {.name = "key", .type = ArgType::kString, .flags = kMultiple},
+    {.name = "key", .type = ArgType::kKey, .flags = kMultiple},
     {.name = "weight",
      .type = ArgType::kDouble,
      .token = "WEIGHTS",
@@ -415,22 +416,27 @@ constexpr ArgSpec kCombineArgs[] = {
      .args = kAggregate},
     {.name = "withscores", .type = ArgType::kPureToken, .token = "WITHSCORES", .flags = kOptional}};
 constexpr ArgSpec kTargetArg = {.name = "destination", .type = ArgType::kKey};
-constexpr ArgSpec kStoreArgs[] = {kTargetArg, kCombineArgs[0], kCombineArgs[1], kCombineArgs[2],
+constexpr ArgSpec kSourceArg = {
+    .name = "key", .type = ArgType::kKey, .flags = kMultiple, .key_spec = 1};
+constexpr ArgSpec kStoreArgs[] = {kTargetArg, kCombineArgs[0], kSourceArg, kCombineArgs[2],
                                   kCombineArgs[3]};
 constexpr ArgSpec kDiffArgs[] = {kCombineArgs[0], kCombineArgs[1], kCombineArgs[4]};
-constexpr ArgSpec kDiffStoreArgs[] = {kTargetArg, kCombineArgs[0], kCombineArgs[1]};
+constexpr ArgSpec kDiffStoreArgs[] = {kTargetArg, kCombineArgs[0], kSourceArg};
 constexpr ArgSpec kCardArgs[] = {
     kCombineArgs[0],
     kCombineArgs[1],
     {.name = "limit", .type = ArgType::kInteger, .token = "LIMIT", .flags = kOptional}};
 
+constexpr Keys kSources = Keys::At(1).Counted().Access(kKeyRo | kKeyAccess);
 constexpr Keys kTarget = Keys::At(1).Access(kKeyOw | kKeyUpdate);
+constexpr Keys kStoreSources = Keys::At(2).Counted().Access(kKeyRo | kKeyAccess);
 
 constexpr CommandSpec kRows[] = {
     {.name = "zunion",
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
      .group = Group::kSortedSet,
+     .keys = {kSources},
      .args = kCombineArgs,
      .since = "0.1.0",
      .complexity = "O(N + M log M) with N members of all sets, M in the result",
@@ -440,6 +446,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
      .group = Group::kSortedSet,
+     .keys = {kSources},
      .args = kCombineArgs,
      .since = "0.1.0",
      .complexity = "O(N*K + M log M) with N members of the smallest of K sets, M in the result",
@@ -449,6 +456,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
      .group = Group::kSortedSet,
+     .keys = {kSources},
      .args = kDiffArgs,
      .since = "0.1.0",
      .complexity = "O(N*K + M log M) with N members of the first of K sets, M in the result",
@@ -458,6 +466,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
      .group = Group::kSortedSet,
+     .keys = {kSources},
      .args = kCardArgs,
      .since = "0.1.0",
      .complexity = "O(N*K) with N members of the smallest of K sets",
@@ -467,7 +476,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,
      .group = Group::kSortedSet,
-     .keys = {kTarget},
+     .keys = {kTarget, kStoreSources},
      .args = kStoreArgs,
      .since = "0.1.0",
      .complexity = "O(N + M log M) with N members of all sets, M in the result",
@@ -478,7 +487,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,
      .group = Group::kSortedSet,
-     .keys = {kTarget},
+     .keys = {kTarget, kStoreSources},
      .args = kStoreArgs,
      .since = "0.1.0",
      .complexity = "O(N*K + M log M) with N members of the smallest of K sets, M in the result",
@@ -489,7 +498,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,
      .group = Group::kSortedSet,
-     .keys = {kTarget},
+     .keys = {kTarget, kStoreSources},
      .args = kDiffStoreArgs,
      .since = "0.1.0",
      .complexity = "O(N*K + M log M) with N members of the first of K sets, M in the result",

@@ -39,7 +39,7 @@ Outcome Pop(WriteView& view, CommandContext& context) {
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.FindForWrite(key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, ValueType::kZset)) return context.Fail(error::kWrongType);
   if (!zset || count == 0) {
     context.reply().Array(0);
     return Outcome::kDone;
@@ -59,8 +59,8 @@ size_t PopReserve(const ReadView& view, const CommandContext& context) {
 
 Outcome Zmpop(WriteView& view, CommandContext& context) {
   ZsetMultiPop pop;
-  if (!ReadZsetMultiPop(context, 1, &pop)) return Outcome::kDone;
-  if (!PopFirstOf(view, context, pop)) context.reply().NullArray();
+  if (!ReadMultiPop(context, 1, &ReadZsetEnd, &pop)) return Outcome::kDone;
+  if (!PopFirst(view, context, pop)) context.reply().NullArray();
   return Outcome::kDone;
 }
 
@@ -96,7 +96,7 @@ Outcome BlockingPop(WriteView& view, CommandContext& context) {
     const Key key = context.KeyAt(view, i);
     const std::optional<ValueView> zset = view.FindForWrite(key);
     if (!zset) continue;
-    if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+    if (IsWrongType(zset, ValueType::kZset)) return context.Fail(error::kWrongType);
     PopMembers(view, context, key, *zset, kEnd, 1, ZsetPopReply::kKeyed);
     context.effects().Emit({kEnd == ZsetEnd::kMin ? "ZPOPMIN" : "ZPOPMAX", key.bytes});
     return Outcome::kDone;
@@ -117,8 +117,8 @@ Outcome Bzmpop(WriteView& view, CommandContext& context) {
   uint64_t timeout_ms = 0;
   ZsetMultiPop pop;
   if (!ReadBlockSeconds(context, context[1], &timeout_ms)) return Outcome::kDone;
-  if (!ReadZsetMultiPop(context, 2, &pop)) return Outcome::kDone;
-  const std::optional<ZsetPopped> popped = PopFirstOf(view, context, pop);
+  if (!ReadMultiPop(context, 2, &ReadZsetEnd, &pop)) return Outcome::kDone;
+  const std::optional<Popped> popped = PopFirst(view, context, pop);
   if (!popped) {
     return context.Park({.first_key = pop.first_key,
                          .key_count = pop.key_count,
@@ -216,7 +216,7 @@ Outcome Zrandmember(const ReadView& view, CommandContext& context) {
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = context.Lookup(view, key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, ValueType::kZset)) return context.Fail(error::kWrongType);
   if (!counted) {
     if (!zset) {
       context.reply().Null();
@@ -242,7 +242,7 @@ Outcome Zscan(const ReadView& view, CommandContext& context) {
   ScanArgs args;
   if (!ReadScanCursor(context, context[2], &args.cursor)) return Outcome::kDone;
   const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, 1));
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, ValueType::kZset)) return context.Fail(error::kWrongType);
   if (zset && !ReadScanArgs(context, 3, &args)) return Outcome::kDone;
 
   std::vector<std::pair<std::string, double>> found;
@@ -271,7 +271,7 @@ constexpr ArgSpec kEnd[] = {{.name = "min", .type = ArgType::kPureToken, .token 
                             {.name = "max", .type = ArgType::kPureToken, .token = "MAX"}};
 constexpr ArgSpec kZmpopArgs[] = {
     {.name = "numkeys", .type = ArgType::kInteger},
-    {.name = "key", .type = ArgType::kString, .flags = kMultiple},
+    {.name = "key", .type = ArgType::kKey, .flags = kMultiple},
     {.name = "where", .type = ArgType::kOneOf, .args = kEnd},
     {.name = "count", .type = ArgType::kInteger, .token = "COUNT", .flags = kOptional}};
 constexpr ArgSpec kBzmpopArgs[] = {{.name = "timeout", .type = ArgType::kDouble},
@@ -323,6 +323,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -4,
      .flags = kWrite | kMovableKeys,
      .group = Group::kSortedSet,
+     .keys = {Keys::At(1).Counted().Access(kKeyRw | kKeyAccess | kKeyDelete)},
      .args = kZmpopArgs,
      .since = "0.1.0",
      .complexity = "O(K + M log N) with K keys and M members returned",
@@ -355,6 +356,7 @@ constexpr CommandSpec kRows[] = {
      .arity = -5,
      .flags = kWrite | kMovableKeys | kBlocking,
      .group = Group::kSortedSet,
+     .keys = {Keys::At(2).Counted().Access(kKeyRw | kKeyAccess | kKeyDelete)},
      .args = kBzmpopArgs,
      .since = "0.1.0",
      .complexity = "O(K + M log N) with K keys and M members returned",

@@ -84,7 +84,7 @@ Outcome Range(const ReadView& view, CommandContext& context, const RangeForm& fo
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = context.Lookup(view, key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const ZsetRange range = zset ? query.Of(view, *zset) : ZsetRange{};
   if (range.count == 0) {
     context.reply().Array(0);
@@ -121,7 +121,7 @@ Outcome Zrangestore(WriteView& view, CommandContext& context) {
   }
   const Key target = context.KeyAt(view, 1);
   const std::optional<ValueView> source = view.FindForWrite(context.KeyAt(view, 2));
-  if (IsNoZset(source)) return context.Fail(error::kWrongType);
+  if (IsWrongType(source, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const ZsetRange range = source ? query.Of(view, *source) : ZsetRange{};
   context.reply().Integer(static_cast<int64_t>(range.count));
   if (range.count == 0) {
@@ -148,7 +148,9 @@ Outcome Zrangestore(WriteView& view, CommandContext& context) {
 size_t ZrangestoreReserve(const ReadView& view, const CommandContext& context) {
   const std::optional<ValueView> source = view.Find(context.KeyAt(view, 2), Access::kPeek);
   RangeQuery query;
-  if (!source || IsNoZset(source) || !ReadQuery(context, 3, kStoreForm, &query).empty()) return 0;
+  if (!source || IsWrongType(source, storage::ValueType::kZset) ||
+      !ReadQuery(context, 3, kStoreForm, &query).empty())
+    return 0;
   const ZsetRange range = query.Of(view, *source);
   uint64_t bytes = 0;
   storage::ZsetForEach(view, *source, range, false, [&](const ItemView& member, double) {
@@ -169,7 +171,7 @@ Outcome RemoveRange(WriteView& view, CommandContext& context) {
   }
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.FindForWrite(key);
-  if (IsNoZset(zset)) return context.Fail(error::kWrongType);
+  if (IsWrongType(zset, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const ZsetRange range = zset ? RangeOf(view.arena(), *zset, bounds, false) : ZsetRange{};
   if (range.count > 0) {
     ZsetWriter writer(view, key, zset, context.environment().limits);
@@ -185,7 +187,7 @@ size_t RemoveRangeReserve(const ReadView& view, const CommandContext& context) {
   RangeBounds bounds;
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> zset = view.Find(key, Access::kPeek);
-  if (!zset || IsNoZset(zset)) return 0;
+  if (!zset || IsWrongType(zset, storage::ValueType::kZset)) return 0;
   if (!ReadBounds(kBy, context[2], context[3], &bounds).empty()) return 0;
   return ZsetTakeReserve(view, key, RangeOf(view.arena(), *zset, bounds, false).count);
 }

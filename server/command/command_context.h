@@ -129,4 +129,10 @@ inline uint64_t CommandContext::Random() {
   return x * 0x2545F4914F6CDD1D;
 }
 
+// Is there something of another type?
+inline bool IsWrongType(const std::optional<storage::ValueView>& value,
+                        storage::ValueType wanted = storage::ValueType::kString) {
+  return value.has_value() && value->type != wanted;
+}
+
 }  // namespace verso::server

@@ -15,10 +15,11 @@
 //   const CommandFamily kStringCommands = kRows;      // joined by name in command_table.cpp
 //
 // S1 Names are lower case and unique; a subcommand's row carries its own name only ("encoding") and
-// hangs below its container. S2 A handler's type says what it may do: a ReadHandler sees a const
-// view, only a WriteHandler can change data, a
-//    ServerHandler sees no data but the server itself, and a DispatcherHandler runs other commands
-//    (EXEC). The flags must agree (kReadonly, kWrite, neither, neither).
+//    hangs below its container.
+// S2 A handler's type says what it may do: a ReadHandler sees a const view, only a WriteHandler can
+//    change data, a PlainHandler sees its arguments and its session, a ServerHandler the server too
+//    but no data, and a DispatcherHandler runs other commands (EXEC). The flags must agree
+//    (kReadonly, kWrite, none, none, none).
 // S3 `arity` counts the name (containers: name and subcommand); negative means "at least".
 #pragma once
 
@@ -48,10 +49,11 @@ enum class Outcome : uint8_t {
 
 using ReadHandler = Outcome (*)(const storage::ReadView& view, CommandContext& context);
 using WriteHandler = Outcome (*)(storage::WriteView& view, CommandContext& context);
+using PlainHandler = Outcome (*)(CommandContext& context);
 using ServerHandler = Outcome (*)(Server& server, CommandContext& context);
 using DispatcherHandler = Outcome (*)(Dispatcher& dispatcher, CommandContext& context);
-using Handler =
-    std::variant<std::monostate, ReadHandler, WriteHandler, ServerHandler, DispatcherHandler>;
+using Handler = std::variant<std::monostate, ReadHandler, WriteHandler, PlainHandler, ServerHandler,
+                             DispatcherHandler>;
 
 // How many payload bytes a write may need at worst beyond path copies (default: the bytes of its
 // arguments).
@@ -119,15 +121,22 @@ enum KeyFlag : uint16_t {
   kKeyVariable = 1 << 10,  // the flags depend on the arguments (SET with GET)
 };
 
-// Where keys stand: from argument `first` to `last` (relative to first; -1: the last argument) in
-// steps.
+// Where keys stand. They begin at argument `first`, or behind the first `keyword` from there on.
+// Either they go on to `last` (relative to their begin; -1: the last argument) in steps, or the
+// argument where they would begin says how many follow it.
 struct Keys {
   int16_t first = 0;  // 0: no such key spec
   int16_t last = 0;
   int16_t step = 1;
+  int16_t limit = 0;  // with a `last` of -1: only the first 1/limit of what is left are keys
   uint16_t access = 0;
+  bool counted = false;
+  std::string_view keyword = {};  // lower case
 
   static constexpr Keys At(int index) { return {.first = static_cast<int16_t>(index)}; }
+  static constexpr Keys Behind(std::string_view word, int search_from) {
+    return {.first = static_cast<int16_t>(search_from), .keyword = word};
+  }
   constexpr Keys To(int relative_last) const {
     Keys keys = *this;
     keys.last = static_cast<int16_t>(relative_last);
@@ -138,11 +147,22 @@ struct Keys {
     keys.step = static_cast<int16_t>(width);
     return keys;
   }
+  constexpr Keys Limit(int divisor) const {
+    Keys keys = *this;
+    keys.limit = static_cast<int16_t>(divisor);
+    return keys;
+  }
+  constexpr Keys Counted() const {
+    Keys keys = *this;
+    keys.counted = true;
+    return keys;
+  }
   constexpr Keys Access(unsigned flags) const {
     Keys keys = *this;
     keys.access = static_cast<uint16_t>(flags);
     return keys;
   }
+  constexpr bool IsRange() const { return first != 0 && keyword.empty() && !counted; }
 };
 
 enum class ArgType : uint8_t {
@@ -191,7 +211,7 @@ struct CommandSpec {
   int arity = 0;
   uint64_t flags = 0;
   Group group = Group::kGeneric;
-  std::array<Keys, 2> keys = {};
+  std::array<Keys, 3> keys = {};
   RowList<ArgSpec> args = {};
   std::string_view since;
   std::string_view complexity;
@@ -203,8 +223,6 @@ struct CommandSpec {
       {};                                  // COMMAND INFO's hints: "nondeterministic_output", ...
   std::string_view deprecated_since = {};  // and then what to use instead
   std::string_view replaced_by = {};
-  // The commands of Redis' own arguments that need the whole set of keys (none yet) would extend
-  // Keys, not this row.
 
   constexpr bool Has(uint64_t flag) const { return (flags & flag) != 0; }
   constexpr bool has_keys() const { return keys[0].first != 0; }
@@ -240,8 +258,9 @@ constexpr const char* CommandRowsProblem(CommandFamily family) {
         row.subcommands.empty()) {
       return "kWrite and the handler's type disagree";
     }
-    if (row.Has(kReadonly) && std::holds_alternative<ServerHandler>(row.run)) {
-      return "kReadonly with a server handler";
+    if (row.Has(kReadonly) && (std::holds_alternative<PlainHandler>(row.run) ||
+                               std::holds_alternative<ServerHandler>(row.run))) {
+      return "kReadonly with a handler that sees no data";
     }
     if (row.subcommands.empty() && std::holds_alternative<std::monostate>(row.run)) {
       return "neither a handler nor subcommands";
@@ -252,10 +271,8 @@ constexpr const char* CommandRowsProblem(CommandFamily family) {
     for (const Keys& keys : row.keys) {
       if (keys.first == 0) continue;
       // Keys up to the last argument may be none at all.
-      if (keys.first >= arguments_min + (keys.last < 0 ? 1 : 0)) {
-        return "arity too small for the keys";
-      }
-      if (keys.last >= 0 && keys.first + keys.last >= arguments_min) {
+      const int needed = keys.counted ? 1 : keys.last < 0 ? -1 : keys.last;
+      if (keys.keyword.empty() && keys.first + needed >= arguments_min) {
         return "arity too small for the keys";
       }
       const unsigned kind = keys.access & (kKeyRo | kKeyRw | kKeyOw | kKeyRm);

@@ -226,17 +226,45 @@ std::vector<std::string_view> FlagNames(const CommandSpec& row) {
   return names;
 }
 
-bool FindKeys(const CommandSpec& row, size_t argument_count, std::vector<KeyPosition>* keys) {
-  if (!row.ArityFits(argument_count)) return false;
-  for (const Keys& spec : row.keys) {
-    if (spec.first == 0) continue;
-    const auto first = static_cast<size_t>(spec.first);
-    const size_t last = spec.last >= 0
-                            ? first + static_cast<size_t>(spec.last)
-                            : argument_count - static_cast<size_t>(-static_cast<int>(spec.last));
-    for (size_t i = first; i <= last && i < argument_count; i += static_cast<size_t>(spec.step)) {
-      keys->push_back({i, spec.access});
+ArgumentRange KeysIn(const Keys& spec, std::span<const std::string_view> arguments) {
+  ArgumentRange range{.step = static_cast<size_t>(spec.step)};
+  if (spec.first == 0) return range;
+  range.first = static_cast<size_t>(spec.first);
+  if (!spec.keyword.empty()) {
+    while (range.first < arguments.size() &&
+           !EqualsIgnoreCase(arguments[range.first], spec.keyword)) {
+      ++range.first;
     }
+    ++range.first;
+  }
+  if (range.first >= arguments.size()) {
+    range.valid = !spec.counted;
+    return range;
+  }
+  if (spec.counted) {
+    int64_t number = 0;
+    range.valid = ParseInteger(arguments[range.first], &number) && number > 0 &&
+                  static_cast<uint64_t>(number) < arguments.size() - range.first;
+    ++range.first;
+    range.end = range.valid ? range.first + static_cast<size_t>(number) : 0;
+    return range;
+  }
+  if (spec.last >= 0) {
+    range.end = std::min(range.first + static_cast<size_t>(spec.last) + 1, arguments.size());
+  } else if (spec.limit > 1) {
+    range.end = range.first + (arguments.size() - range.first) / static_cast<size_t>(spec.limit);
+  } else {
+    range.end = arguments.size() - static_cast<size_t>(-1 - spec.last);
+  }
+  return range;
+}
+
+bool FindKeys(const CommandSpec& row, std::span<const std::string_view> arguments,
+              std::vector<KeyPosition>* keys) {
+  for (const Keys& spec : row.keys) {
+    const ArgumentRange range = KeysIn(spec, arguments);
+    if (!range.valid) return false;
+    for (size_t i = range.first; i < range.end; i += range.step) keys->push_back({i, spec.access});
   }
   return true;
 }

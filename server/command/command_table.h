@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,12 +92,24 @@ std::string_view GroupName(Group group);
 // As COMMAND INFO shows them.
 std::vector<std::string_view> FlagNames(const CommandSpec& row);
 
-// The indices of the keys in a request, by the row's key specs. False: the arguments do not fit the
-// row.
+// The keys of one key spec in a request: the arguments `first`, `first + step` ... before `end`.
+struct ArgumentRange {
+  size_t first = 0;
+  size_t end = 0;
+  size_t step = 1;
+  bool valid = true;  // false: the number of keys is none, or promises more than there are
+
+  size_t count() const { return end <= first ? 0 : (end - first + step - 1) / step; }
+};
+ArgumentRange KeysIn(const Keys& spec, std::span<const std::string_view> arguments);
+
+// The indices of the keys in a request that fits its row, by the row's key specs. False: it does
+// not say how many keys it has.
 struct KeyPosition {
   size_t index;
   uint16_t access;
 };
-bool FindKeys(const CommandSpec& row, size_t argument_count, std::vector<KeyPosition>* keys);
+bool FindKeys(const CommandSpec& row, std::span<const std::string_view> arguments,
+              std::vector<KeyPosition>* keys);
 
 }  // namespace verso::server

@@ -111,6 +111,8 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
       outcome = (*read)(view, context);
     } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
       outcome = RunWrite(row, request, *write, context, effects, session, reply);
+    } else if (const auto* plain = std::get_if<PlainHandler>(&row.run)) {
+      outcome = (*plain)(context);
     } else if (const auto* own = std::get_if<DispatcherHandler>(&row.run)) {
       outcome = (*own)(*this, context);
     } else {
@@ -211,13 +213,7 @@ bool Dispatcher::OverMaxmemory() const {
 Dispatcher::WriteNeed Dispatcher::NeedOf(const CommandSpec& row, const Request& request,
                                          const CommandContext& context, const ReadView& view) {
   WriteNeed need;
-  for (const Keys& spec : row.keys) {
-    if (spec.first == 0) continue;
-    const size_t width = spec.last >= 0
-                             ? static_cast<size_t>(spec.last) + 1
-                             : request.arguments.size() - static_cast<size_t>(spec.first);
-    need.keys += (width + static_cast<size_t>(spec.step) - 1) / static_cast<size_t>(spec.step);
-  }
+  for (const Keys& spec : row.keys) need.keys += KeysIn(spec, request.arguments).count();
   need.keys = std::max<size_t>(need.keys, 1);
   need.payload = row.reserve != nullptr ? row.reserve(view, context) : request.bytes;
   return need;

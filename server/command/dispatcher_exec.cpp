@@ -96,7 +96,7 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
     WriteNeed need = NeedOf(row, request, of_command, view);
     if (values_matter) {
       std::vector<KeyPosition> keys;
-      FindKeys(row, request.arguments.size(), &keys);
+      FindKeys(row, request.arguments, &keys);
       bool depends = false;
       for (const KeyPosition& key : keys) {
         const uint64_t hash = view.MakeKey(request.arguments[key.index]).hash;

@@ -10,7 +10,7 @@ Outcome ReplyHelp(std::string_view container, CommandContext& context);
 
 // Shared by the rows of all containers.
 template <const char* kContainer>
-Outcome Help(Server&, CommandContext& context) {
+Outcome Help(CommandContext& context) {
   return ReplyHelp(kContainer, context);
 }
 

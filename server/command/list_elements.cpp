@@ -1,7 +1,6 @@
 #include "server/command/list_elements.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "server/command/element_reply.h"
@@ -118,8 +117,8 @@ Outcome ReplyElements(const ReadView& view, CommandContext& context, const Key& 
   return Outcome::kDone;
 }
 
-void PopElements(WriteView& view, CommandContext& context, const Key& key, const ValueView& list,
-                 ListEnd end, uint64_t count, PopReply shape) {
+uint64_t PopElements(WriteView& view, CommandContext& context, const Key& key,
+                     const ValueView& list, ListEnd end, uint64_t count, PopReply shape) {
   ListWriter writer(view, key, list, context.environment().limits);
   count = std::min(count, writer.count());
   const PageArena& arena = view.arena();
@@ -134,51 +133,15 @@ void PopElements(WriteView& view, CommandContext& context, const Key& key, const
                              [&](const ItemView& element) { ReplyElement(reply, arena, element); });
   }
   writer.Erase(first, count);
-  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
-  writer.Finish({kPop[static_cast<int>(end)], 'l', static_cast<uint32_t>(std::min(count, kMost))});
+  writer.Finish({kPop[static_cast<int>(end)], 'l', count});
+  return count;
 }
 
-bool ReadMultiPop(CommandContext& context, size_t first, MultiPop* pop) {
-  ArgReader args(context, first);
-  const int64_t keys = args.Integer(error::kNumkeysNotPositive);
-  if (args.ok() && keys <= 0) args.SetError(error::kNumkeysNotPositive);
-  if (args.ok() && static_cast<uint64_t>(keys) >= args.remaining()) args.SetError(error::kSyntax);
-  if (args.ok()) {
-    pop->first_key = args.position();
-    pop->key_count = static_cast<size_t>(keys);
-    args = ArgReader(context, pop->first_key + pop->key_count);
-    pop->end = ReadListEnd(args);
-    bool counted = false;
-    while (args.ok() && !args.AtEnd()) {
-      if (!counted && args.remaining() > 1 && args.Take("count")) {
-        counted = true;
-        const int64_t count = args.Integer(error::kCountNotPositive);
-        if (count <= 0) args.SetError(error::kCountNotPositive);
-        pop->count = static_cast<uint64_t>(count);
-      } else {
-        args.SetError(error::kSyntax);
-      }
-    }
-  }
-  if (!args.ok()) context.reply().Error(args.error());
-  return args.ok();
-}
-
-bool PopFirst(WriteView& view, CommandContext& context, const MultiPop& pop) {
-  for (size_t i = pop.first_key; i < pop.first_key + pop.key_count; ++i) {
-    const Key key = context.KeyAt(view, i);
-    const std::optional<ValueView> list = view.FindForWrite(key);
-    if (!list) continue;
-    if (IsWrongType(list, storage::ValueType::kList)) {
-      context.reply().Error(error::kWrongType);
-      return true;
-    }
-    context.reply().Array(2);
-    context.reply().Bulk(key.bytes);
-    PopElements(view, context, key, *list, pop.end, pop.count, PopReply::kArray);
-    return true;
-  }
-  return false;
+std::optional<Popped> PopFirst(WriteView& view, CommandContext& context, const ListMultiPop& pop) {
+  return PopFirst(
+      view, context, storage::ValueType::kList, pop, [&](const Key& key, const ValueView& list) {
+        return PopElements(view, context, key, list, pop.end, pop.count, PopReply::kArray);
+      });
 }
 
 bool MoveElement(WriteView& view, CommandContext& context, const Key& from, ListEnd from_end,

@@ -6,6 +6,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_context.h"
+#include "server/command/multi_pop.h"
 #include "storage/types/list.h"
 
 namespace verso::server {
@@ -25,28 +26,21 @@ Outcome ReplyElements(const storage::ReadView& view, CommandContext& context,
 enum class PopReply : uint8_t { kElement, kArray };
 
 // Takes up to `count` elements from that end, the outermost first, and replies them: one as it is,
-// or an array. Requires: `list` is what FindForWrite answered for the key, a list; count > 0.
-void PopElements(storage::WriteView& view, CommandContext& context, const storage::Key& key,
-                 const storage::ValueView& list, storage::ListEnd end, uint64_t count,
-                 PopReply shape);
+// or an array. Says how many. Requires: `list` is what FindForWrite answered for the key, a list;
+// count > 0.
+uint64_t PopElements(storage::WriteView& view, CommandContext& context, const storage::Key& key,
+                     const storage::ValueView& list, storage::ListEnd end, uint64_t count,
+                     PopReply shape);
 
 // LMOVE of one element, with its reply: WRONGTYPE, the element, or, if there is no list at `from`,
 // nothing at all and false (the caller replies null, or waits).
 bool MoveElement(storage::WriteView& view, CommandContext& context, const storage::Key& from,
                  storage::ListEnd from_end, const storage::Key& to, storage::ListEnd to_end);
 
-// numkeys key [key ...] LEFT|RIGHT [COUNT count], as LMPOP and BLMPOP have it.
-struct MultiPop {
-  size_t first_key = 0;  // index of the first key among the arguments
-  size_t key_count = 0;
-  storage::ListEnd end = storage::ListEnd::kHead;
-  uint64_t count = 1;
-};
-// `first`: the argument numkeys. False: the error has been written.
-bool ReadMultiPop(CommandContext& context, size_t first, MultiPop* pop);
-// From the first key that holds something: replies its name and the elements, or WRONGTYPE. False,
-// with nothing replied: none of them is there.
-bool PopFirst(storage::WriteView& view, CommandContext& context, const MultiPop& pop);
+// LMPOP's work, done for BLMPOP as well: see multi_pop.h.
+using ListMultiPop = MultiPop<storage::ListEnd>;
+std::optional<Popped> PopFirst(storage::WriteView& view, CommandContext& context,
+                               const ListMultiPop& pop);
 
 // Estimators: what is given as arguments comes to one place of a list; the longest outer element of
 // the list at the first key moves to another one.

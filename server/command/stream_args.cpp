@@ -216,10 +216,7 @@ Outcome ParkForStreams(CommandContext& context, const StreamReadArgs& read, Park
 
 // ---- what all of them say and need
 
-storage::KeyEvent StreamEvent(const char* name, uint64_t changes) {
-  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
-  return {name, 't', static_cast<uint32_t>(std::min(changes, kMost))};
-}
+storage::KeyEvent StreamEvent(const char* name, uint64_t changes) { return {name, 't', changes}; }
 
 size_t ReserveStreamArguments(const storage::ReadView& view, const CommandContext& context) {
   size_t bytes = 0;

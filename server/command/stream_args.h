@@ -96,9 +96,6 @@ Outcome ParkForStreams(CommandContext& context, const StreamReadArgs& read, Park
 
 // ---- what all of them say and need
 
-inline bool IsNoStream(const std::optional<storage::ValueView>& value) {
-  return value.has_value() && value->type != storage::ValueType::kStream;
-}
 storage::KeyEvent StreamEvent(const char* name, uint64_t changes = 1);
 // The estimator of commands that add, take or touch no more entries than they have arguments.
 size_t ReserveStreamArguments(const storage::ReadView& view, const CommandContext& context);

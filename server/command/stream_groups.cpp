@@ -13,7 +13,7 @@ using storage::StreamView;
 std::optional<FoundGroup> FindGroup(const storage::ReadView& view, CommandContext& context,
                                     const std::optional<storage::ValueView>& value,
                                     ByteView group) {
-  if (IsNoStream(value)) {
+  if (IsWrongType(value, storage::ValueType::kStream)) {
     context.reply().Error(error::kWrongType);
     return std::nullopt;
   }

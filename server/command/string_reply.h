@@ -14,12 +14,6 @@ namespace verso::server {
 // continuation needs makes writers copy pages, which costs more than copying out a megabyte.
 inline constexpr size_t kStringBytesAtOnce = size_t{1} << 20;
 
-// Is there something of another type?
-inline bool IsWrongType(const std::optional<storage::ValueView>& value,
-                        storage::ValueType wanted = storage::ValueType::kString) {
-  return value.has_value() && value->type != wanted;
-}
-
 // Replies a whole string or a part of it at once: straight from the page, a rope piece by piece.
 // Requires: the part lies within the string.
 void ReplyString(ReplyWriter& reply, const storage::PageArena& arena,

@@ -210,62 +210,25 @@ void PopMembers(WriteView& view, CommandContext& context, const Key& key, const 
   writer.Finish(ZsetEvent(down ? "zpopmax" : "zpopmin", count));
 }
 
-bool ReadZsetMultiPop(CommandContext& context, size_t first, ZsetMultiPop* pop) {
-  ArgReader args(context, first);
-  const int64_t keys = args.Integer(error::kNumkeysNotPositive);
-  if (args.ok() && keys <= 0) args.SetError(error::kNumkeysNotPositive);
-  if (args.ok() && static_cast<uint64_t>(keys) >= args.remaining()) args.SetError(error::kSyntax);
-  if (args.ok()) {
-    pop->first_key = args.position();
-    pop->key_count = static_cast<size_t>(keys);
-    args = ArgReader(context, pop->first_key + pop->key_count);
-    pop->end = args.Take("max") ? ZsetEnd::kMax : ZsetEnd::kMin;
-    if (pop->end == ZsetEnd::kMin && !args.Take("min")) args.SetError(error::kSyntax);
-    bool counted = false;
-    while (args.ok() && !args.AtEnd()) {
-      if (!counted && args.remaining() > 1 && args.Take("count")) {
-        counted = true;
-        const int64_t count = args.Integer(error::kCountNotPositive);
-        if (count <= 0) args.SetError(error::kCountNotPositive);
-        pop->count = static_cast<uint64_t>(count);
-      } else {
-        args.SetError(error::kSyntax);
-      }
-    }
-  }
-  if (!args.ok()) context.reply().Error(args.error());
-  return args.ok();
+ZsetEnd ReadZsetEnd(ArgReader& args) {
+  if (args.Take("max")) return ZsetEnd::kMax;
+  if (!args.Take("min")) args.SetError(error::kSyntax);
+  return ZsetEnd::kMin;
 }
 
-std::optional<ZsetPopped> PopFirstOf(WriteView& view, CommandContext& context,
-                                     const ZsetMultiPop& pop) {
-  for (size_t i = pop.first_key; i < pop.first_key + pop.key_count; ++i) {
-    const Key key = context.KeyAt(view, i);
-    const std::optional<ValueView> zset = view.FindForWrite(key);
-    if (!zset) continue;
-    if (IsNoZset(zset)) {
-      context.reply().Error(error::kWrongType);
-      return ZsetPopped{i, 0};
-    }
-    const uint64_t count = std::min(pop.count, storage::ZsetCount(view.arena(), *zset));
-    context.reply().Array(2);
-    context.reply().Bulk(key.bytes);
-    PopMembers(view, context, key, *zset, pop.end, count, ZsetPopReply::kPairs);
-    return ZsetPopped{i, count};
-  }
-  return std::nullopt;
+std::optional<Popped> PopFirst(WriteView& view, CommandContext& context, const ZsetMultiPop& pop) {
+  return PopFirst(view, context, ValueType::kZset, pop, [&](const Key& key, const ValueView& zset) {
+    const uint64_t count = std::min(pop.count, storage::ZsetCount(view.arena(), zset));
+    PopMembers(view, context, key, zset, pop.end, count, ZsetPopReply::kPairs);
+    return count;
+  });
 }
 
 size_t ZsetTakeReserve(const ReadView& view, const Key& key, uint64_t members) {
   const std::optional<ValueView> zset = view.Find(key, Access::kPeek);
-  if (!zset || IsNoZset(zset)) return 0;
+  if (!zset || IsWrongType(zset, ValueType::kZset)) return 0;
   const uint64_t all = storage::ZsetCount(view.arena(), *zset);
   return storage::ZsetEstimate(view.arena(), &*zset, members >= all ? 1 : members, 0);
-}
-
-KeyEvent ZsetEvent(const char* name, uint64_t changes) {
-  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
-  return {name, 'z', static_cast<uint32_t>(std::min(changes, kMost))};
 }
 
 }  // namespace verso::server

@@ -6,6 +6,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_context.h"
+#include "server/command/multi_pop.h"
 #include "storage/types/zset.h"
 
 namespace verso::server {
@@ -50,32 +51,18 @@ enum class ZsetPopReply : uint8_t {
 void PopMembers(storage::WriteView& view, CommandContext& context, const storage::Key& key,
                 const storage::ValueView& zset, ZsetEnd end, uint64_t count, ZsetPopReply shape);
 
-// numkeys key [key ...] MIN|MAX [COUNT count], as ZMPOP and BZMPOP have it.
-struct ZsetMultiPop {
-  size_t first_key = 0;  // index of the first key among the arguments
-  size_t key_count = 0;
-  ZsetEnd end = ZsetEnd::kMin;
-  uint64_t count = 1;
-};
-// `first`: the argument numkeys. False: the error has been written.
-bool ReadZsetMultiPop(CommandContext& context, size_t first, ZsetMultiPop* pop);
-// From the first key that holds something: replies its name and the members, or WRONGTYPE; says
-// from which. nullopt, with nothing replied: none of them is there.
-struct ZsetPopped {
-  size_t key = 0;      // index of its argument
-  uint64_t count = 0;  // 0: WRONGTYPE
-};
-std::optional<ZsetPopped> PopFirstOf(storage::WriteView& view, CommandContext& context,
-                                     const ZsetMultiPop& pop);
+// MIN or MAX, in any case. Else a syntax error in the reader.
+ZsetEnd ReadZsetEnd(ArgReader& args);
+// ZMPOP's work, done for BZMPOP as well: see multi_pop.h.
+using ZsetMultiPop = MultiPop<ZsetEnd>;
+std::optional<Popped> PopFirst(storage::WriteView& view, CommandContext& context,
+                               const ZsetMultiPop& pop);
 
 // The estimator for so many members taken from the sorted set at a key.
 size_t ZsetTakeReserve(const storage::ReadView& view, const storage::Key& key, uint64_t members);
 
-inline bool IsNoZset(const std::optional<storage::ValueView>& value) {
-  return value.has_value() && value->type != storage::ValueType::kZset;
+inline storage::KeyEvent ZsetEvent(const char* name, uint64_t changes) {
+  return {name, 'z', changes};
 }
-
-// What rdb_changes_since_last_save counts.
-storage::KeyEvent ZsetEvent(const char* name, uint64_t changes);
 
 }  // namespace verso::server

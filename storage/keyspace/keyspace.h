@@ -45,7 +45,7 @@ struct KeyEvent {
   const char* name;
   char klass;
   // What rdb_changes_since_last_save counts for it: elements of a collection, as Redis does.
-  uint32_t changes = 1;
+  uint64_t changes = 1;
 };
 
 class KeyObserver {

@@ -104,6 +104,17 @@ class Connection(resp.ServerCase):
         self.assertEqual(set(get[2]), {b"readonly", b"fast"})
         self.assertEqual(set(get[6]), {b"@read", b"@string", b"@fast"})
         self.assertEqual(client.command("COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2"), [b"a", b"b"])
+        stored = client.command("COMMAND", "INFO", "zunionstore")[0]
+        self.assertEqual(stored[3:6], [1, 1, 1])
+        self.assertEqual(stored[8][1][4:], [b"find_keys", [b"type", b"keynum", b"spec",
+                                            [b"keynumidx", 0, b"firstkey", 1, b"keystep", 1]]])
+        read = client.command("COMMAND", "INFO", "xread")[0]
+        self.assertEqual(read[3:6], [0, 0, 0])
+        self.assertEqual(read[8][0][3], [b"type", b"keyword", b"spec", [b"keyword", b"STREAMS", b"startfrom", 1]])
+        self.assertEqual(client.command("COMMAND", "GETKEYS", "XREAD", "STREAMS", "a", "b", "0", "0"), [b"a", b"b"])
+        for wrong in (("ZUNION", "3", "a", "b"), ("ZUNION", "x", "a"), ("XREAD", "BLOCK", "1", "a")):
+            with self.assertRaisesRegex(resp.Error, "^ERR Invalid arguments specified for command$"):
+                client.command("COMMAND", "GETKEYS", *wrong)
         self.assertIn(b"get", client.command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "string"))
         docs = client.command("COMMAND", "DOCS", "set")
         self.assertEqual(docs[0], b"set")

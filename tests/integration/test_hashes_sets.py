@@ -63,7 +63,7 @@ class Saved(unittest.TestCase):
             digest = client.command("DEBUG", "DIGEST")
             client.command("BGSAVE")
             fill(client, 9)
-            resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save ends")
+            server.wait_saved()
             self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
             server.kill()
             server.start()

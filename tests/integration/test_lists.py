@@ -23,10 +23,6 @@ def fill(client, seed):
     client.pipeline(commands)
 
 
-def wait_for_save(server):
-    resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
-
-
 class Lists(unittest.TestCase):
     def test_lists_come_back_after_a_save_and_a_kill(self):
         with resp.Server(save="") as server:
@@ -38,7 +34,7 @@ class Lists(unittest.TestCase):
                 client.command("LSET", "large:9", 500, b"set")
                 digest = client.command("DEBUG", "DIGEST")
                 client.command("BGSAVE")
-                wait_for_save(server)
+                server.wait_saved()
                 server.kill()
                 server.start()
                 client = server.client()
@@ -56,7 +52,7 @@ class Lists(unittest.TestCase):
                 client.command("LPUSH", f"large:{number}", "later")
                 client.command("LTRIM", f"large:{number}", 0, 10)
             client.command("DEL", "long")
-            wait_for_save(server)
+            server.wait_saved()
             server.kill()
             server.start()
             client = server.client()

@@ -88,7 +88,7 @@ class FullArena(unittest.TestCase):
             # A save needs no room here; while it holds its pin, removals copy pages and still get through.
             client.command("BGSAVE")
             self.assertEqual(client.command("DEL", *["key:%d" % i for i in range(500)]), 500)
-            resp.wait_until(lambda: server.info()["rdb_bgsave_in_progress"] == "0", "the save has ended")
+            server.wait_saved()
             self.assertEqual(server.info()["rdb_last_bgsave_status"], "ok")
             for start in range(500, done - 1000, 1000):
                 client.command("DEL", *["key:%d" % i for i in range(start, start + 1000)])

@@ -187,9 +187,7 @@ class Atomic(unittest.TestCase):
                     resp.wait_until(lambda: written[0] > 10, "some EXECs are through")
                     for _ in range(3):
                         client.command("BGSAVE")
-                        resp.wait_until(
-                            lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0",
-                            "the save ends")
+                        server.wait_saved()
                 finally:
                     stop.set()
                     thread.join()

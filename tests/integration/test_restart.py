@@ -100,7 +100,7 @@ class Restart(unittest.TestCase):
                 client.command("BGSAVE")
                 for child in children(server.pid):
                     os.kill(child, 9)
-                resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save ends")
+                server.wait_saved()
                 info = server.info("persistence")
                 if info["rdb_last_bgsave_status"] == "err":
                     break

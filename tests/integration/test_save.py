@@ -8,10 +8,6 @@ import unittest
 import resp
 
 
-def wait_saved(server):
-    resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save ends")
-
-
 class Save(resp.ServerCase):
     def test_save_and_lastsave(self):
         client = self.client()
@@ -49,7 +45,7 @@ class Save(resp.ServerCase):
         writer.start()
         try:
             self.assertEqual(client.command("BGSAVE"), b"Background saving started")
-            wait_saved(self.server)
+            self.server.wait_saved()
         finally:
             stop.set()
             writer.join()
@@ -67,7 +63,7 @@ class Save(resp.ServerCase):
         self.assertEqual(replies[0], b"Background saving started")
         self.assertIsInstance(replies[1], resp.Error)
         self.assertIn("already in progress", str(replies[1]))
-        wait_saved(self.server)
+        self.server.wait_saved()
 
     def test_increment_is_small(self):
         client = self.client()

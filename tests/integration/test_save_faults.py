@@ -39,7 +39,7 @@ class SaveFaults(unittest.TestCase):
         with self.assertRaises(resp.Error):
             client.command("SAVE")
         client.command("BGSAVE")
-        resp.wait_until(lambda: self.server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save ends")
+        self.server.wait_saved()
         info = self.server.info("persistence")
         self.assertEqual(info["rdb_last_bgsave_status"], "err")
         self.assertIn(self.store(), info["save_last_error"])

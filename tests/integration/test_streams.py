@@ -23,10 +23,6 @@ def fill(client, seed):
     client.pipeline(commands)
 
 
-def wait_for_save(server):
-    resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
-
-
 class Streams(unittest.TestCase):
     def test_streams_and_groups_come_back_after_a_save_and_a_kill(self):
         with resp.Server(save="") as server:
@@ -41,7 +37,7 @@ class Streams(unittest.TestCase):
                 digest = client.command("DEBUG", "DIGEST")
                 pending = client.command("XPENDING", key, "g")
                 client.command("BGSAVE")
-                wait_for_save(server)
+                server.wait_saved()
                 server.kill()
                 server.start()
                 client = server.client()
@@ -62,7 +58,7 @@ class Streams(unittest.TestCase):
                 client.command("XREADGROUP", "GROUP", "g", "late", "STREAMS", key, ">")
                 client.command("XTRIM", key, "MAXLEN", 10)
             client.command("DEL", "long:9")
-            wait_for_save(server)
+            server.wait_saved()
             server.kill()
             server.start()
             client = server.client()

@@ -31,10 +31,6 @@ def fill(client, seed):
     client.pipeline(commands)
 
 
-def wait_for_save(server):
-    resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
-
-
 class Zsets(unittest.TestCase):
     def test_sorted_sets_come_back_after_a_save_and_a_kill(self):
         with resp.Server(save="") as server:
@@ -44,7 +40,7 @@ class Zsets(unittest.TestCase):
                 digest = client.command("DEBUG", "DIGEST")
                 highest = client.command("ZRANGE", "large:3", 0, 20, "REV", "WITHSCORES")
                 client.command("BGSAVE")
-                wait_for_save(server)
+                server.wait_saved()
                 server.kill()
                 server.start()
                 client = server.client()
@@ -62,7 +58,7 @@ class Zsets(unittest.TestCase):
                 client.command("ZADD", f"large:{number}", 7, "later")
                 client.command("ZREMRANGEBYSCORE", f"large:{number}", "-inf", 0)
             client.command("DEL", "union")
-            wait_for_save(server)
+            server.wait_saved()
             server.kill()
             server.start()
             client = server.client()

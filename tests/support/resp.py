@@ -341,6 +341,9 @@ class Server:
             text = client.command("INFO", section).decode()
         return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line and line[0] != "#")
 
+    def wait_saved(self):
+        wait_until(lambda: self.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
+
     def wait_exit(self, seconds=SECONDS_MAX):
         """The exit status, once the process has ended by itself."""
         try:

@@ -55,20 +55,37 @@ TEST_CASE("ACL categories are those of Redis") {
 }
 
 TEST_CASE("keys are found by the rows' key specs") {
-  const auto keys = [](std::string_view name, size_t arguments) {
+  using Indices = std::vector<size_t>;
+  const auto keys = [](std::string_view name, std::vector<std::string_view> arguments) {
     std::vector<KeyPosition> found;
-    std::vector<size_t> indices;
-    if (FindKeys(*CommandTable::Get().FindFull(name)->row, arguments, &found)) {
-      for (const KeyPosition& key : found) indices.push_back(key.index);
-    }
+    Indices indices;
+    if (!FindKeys(*CommandTable::Get().FindFull(name)->row, arguments, &found)) return Indices{0};
+    for (const KeyPosition& key : found) indices.push_back(key.index);
     return indices;
   };
-  CHECK(keys("get", 2) == std::vector<size_t>{1});
-  CHECK(keys("get", 3).empty());
-  CHECK(keys("mget", 4) == std::vector<size_t>{1, 2, 3});
-  CHECK(keys("mset", 7) == std::vector<size_t>{1, 3, 5});
-  CHECK(keys("rename", 3) == std::vector<size_t>{1, 2});
-  CHECK(keys("memory|usage", 3) == std::vector<size_t>{2});
+  const Indices invalid = {0};
+  CHECK(keys("get", {"GET", "k"}) == Indices{1});
+  CHECK(keys("mget", {"MGET", "a", "b", "c"}) == Indices{1, 2, 3});
+  CHECK(keys("mset", {"MSET", "a", "1", "b", "2", "c", "3"}) == Indices{1, 3, 5});
+  CHECK(keys("rename", {"RENAME", "a", "b"}) == Indices{1, 2});
+  CHECK(keys("memory|usage", {"MEMORY", "USAGE", "a"}) == Indices{2});
+  CHECK(keys("blpop", {"BLPOP", "a", "b", "0"}) == Indices{1, 2});
+
+  CHECK(keys("zunion", {"ZUNION", "2", "a", "b", "WITHSCORES"}) == Indices{2, 3});
+  CHECK(keys("zunionstore", {"ZUNIONSTORE", "t", "2", "a", "b"}) == Indices{1, 3, 4});
+  CHECK(keys("zunionstore", {"ZUNIONSTORE", "t", "3", "a", "b"}) == invalid);
+  CHECK(keys("zunionstore", {"ZUNIONSTORE", "t", "0", "a"}) == invalid);
+  CHECK(keys("zunionstore", {"ZUNIONSTORE", "t", "9223372036854775807", "a"}) == invalid);
+  CHECK(keys("lmpop", {"LMPOP", "nan", "a", "LEFT"}) == invalid);
+  CHECK(keys("bzmpop", {"BZMPOP", "0", "1", "a", "MIN"}) == Indices{3});
+
+  CHECK(keys("xread", {"XREAD", "COUNT", "2", "streams", "a", "b", "0", "0"}) == Indices{4, 5});
+  CHECK(keys("xread", {"XREAD", "BLOCK", "0", "x"}).empty());
+  CHECK(keys("xreadgroup", {"XREADGROUP", "GROUP", "STREAMS", "c", "STREAMS", "a", ">"}) ==
+        Indices{5});
+  CHECK(keys("georadius", {"GEORADIUS", "g", "1", "2", "3", "m", "STOREDIST", "t"}) ==
+        Indices{1, 7});
+  CHECK(keys("georadius", {"GEORADIUS", "g", "1", "2", "3", "m", "STORE"}) == Indices{1});
 }
 
 TEST_CASE("the README's table has a line for each command that can be called") {
