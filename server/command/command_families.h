@@ -19,6 +19,7 @@ extern const CommandFamily kGeoSearchCommands;        // cmd_geo_search.cpp
 extern const CommandFamily kKeyCommands;              // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;          // cmd_key_scan.cpp
 extern const CommandFamily kExpireCommands;           // cmd_expire.cpp
+extern const CommandFamily kSortCommands;             // cmd_sort.cpp
 extern const CommandFamily kListCommands;             // cmd_list.cpp
 extern const CommandFamily kListMoveCommands;         // cmd_list_move.cpp
 extern const CommandFamily kListBlockingCommands;     // cmd_list_blocking.cpp

@@ -35,7 +35,7 @@ CommandTable::CommandTable() {
         kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
         kClientCommands,      kServerCommands,        kConfigCommands,
         kDebugCommands,       kAboutCommands,         kSlowlogCommands,
-        kIntrospectCommands}) {
+        kIntrospectCommands,  kSortCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

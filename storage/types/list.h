@@ -100,6 +100,33 @@ std::string ValidateList(const PageArena& arena, const ValueView& value, const H
 
 // ---- writing
 
+// What a packed list may have at most (L1).
+struct ListLimit {
+  size_t bytes;
+  size_t count;
+};
+ListLimit ListLimitOf(int64_t list_size);
+
+// Makes a list beside the key, from its head to its tail: any number of Append, then FinishAsNew
+// once. The elements may lie in pages of the line. Requires: room for ListEstimate.
+class ListBuilder {
+ public:
+  ListBuilder(WriteView& view, const CollectionLimits& limits);
+
+  uint64_t count() const { return count_; }
+  void Append(ByteView element);
+  // Puts it in the place of whatever the key holds, without a deadline, and says that the key has
+  // changed. Requires: not empty.
+  void FinishAsNew(const Key& key, const KeyEvent& event);
+
+ private:
+  WriteView& view_;
+  const ListLimit limit_;
+  uint64_t count_ = 0;
+  PackBuffer pack_;
+  ValueView built_;  // once it is large
+};
+
 // Changes one list: any number of changes, then Finish() once. Bytes handed in must not lie in
 // pages of the line. Requires: room for ListEstimate.
 class ListWriter {
@@ -122,12 +149,6 @@ class ListWriter {
   void Finish(const KeyEvent& event);
 
  private:
-  struct Limit {
-    size_t bytes;
-    size_t count;
-  };
-  static Limit LimitOf(int64_t list_size);
-
   bool large() const { return form_ == kCollectionLarge; }
   ByteView Pack() const;
   bool PackHolds(size_t bytes, uint64_t count) const;
@@ -138,7 +159,7 @@ class ListWriter {
 
   WriteView& view_;
   const Key& key_;
-  const Limit limit_;
+  const ListLimit limit_;
   uint64_t count_ = 0;
   uint8_t form_ = kCollectionPacked;
   bool there_ = false;  // the key exists

@@ -24,7 +24,7 @@ size_t OffsetAt(ByteView pack, uint64_t index) {
 }  // namespace
 
 // -1 to -5: 4, 8, 16, 32, 64 KiB. Zero is one element, as in Redis.
-ListWriter::Limit ListWriter::LimitOf(int64_t list_size) {
+ListLimit ListLimitOf(int64_t list_size) {
   if (list_size >= 0) {
     return {kPackBytesMax, static_cast<size_t>(std::max<int64_t>(list_size, 1))};
   }
@@ -34,7 +34,7 @@ ListWriter::Limit ListWriter::LimitOf(int64_t list_size) {
 
 ListWriter::ListWriter(WriteView& view, const Key& key, const std::optional<ValueView>& value,
                        const CollectionLimits& limits)
-    : view_(view), key_(key), limit_(LimitOf(limits.list_size)) {
+    : view_(view), key_(key), limit_(ListLimitOf(limits.list_size)) {
   if (!value) return;
   VERSO_CHECK(value->type == ValueType::kList);
   there_ = true;
@@ -222,6 +222,35 @@ void ListWriter::Finish(const KeyEvent& event) {
   } else if (there_) {
     view_.Erase(key_, {"del", 'g', event.changes});
   }
+}
+
+// ---- a list made beside its key
+
+ListBuilder::ListBuilder(WriteView& view, const CollectionLimits& limits)
+    : view_(view), limit_(ListLimitOf(limits.list_size)) {}
+
+void ListBuilder::Append(ByteView element) {
+  if (!built_.ref) {
+    const size_t bytes = pack_.size() + PackItemBytes(std::min(element.size(), kPackBytesMax));
+    if (bytes <= limit_.bytes && count_ < limit_.count) {
+      pack_.Append(element);
+      ++count_;
+      return;
+    }
+    built_ = view_.BuildCollection(ValueType::kList, 1);
+    count_ = 0;
+    for (PackReader packed(pack_.bytes()); packed.left() > 0;) Append(packed.NextBytes());
+  }
+  Ref* tree = CollectionRefs(view_.line().arena().ResolveMutable(built_.ref));
+  ItemsInsertAt(view_.line(), tree, count_++, element);
+}
+
+void ListBuilder::FinishAsNew(const Key& key, const KeyEvent& event) {
+  VERSO_CHECK(count_ > 0);
+  view_.SetValue(key, built_.ref
+                          ? built_
+                          : view_.BuildPack(ValueType::kList, kCollectionPacked, pack_.bytes()));
+  view_.NotifyChanged(key, event);
 }
 
 }  // namespace verso::storage
