@@ -97,6 +97,7 @@ sanitized() {
     verso-server verso-cli verso_test_{storage,persistence,server,client,crash}
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:${ASAN_OPTIONS-}
   export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS-}
+  export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0:${LSAN_OPTIONS-}
   # The snapshot writer is a forked child that starts RocksDB's threads.
   export TSAN_OPTIONS=die_after_fork=0:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp:${TSAN_OPTIONS-}
   run_ctest "build/$name" -LE 'slow|style' "$@"

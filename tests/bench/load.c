@@ -385,9 +385,9 @@ int main(int argc, char** argv) {
     fclose(timeline);
   }
   printf("{\"start_s\":%.9f,\"secs\":%.6f,\"sent\":%llu,\"done\":%llu,\"per_s\":%.1f,\"errors\":%llu,"
-         "\"first_error\":\"%s\",\"missing\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+         "\"first_error\":\"%s\",\"missing\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n",
          (double)start_ns / 1e9, took, (unsigned long long)sent, (unsigned long long)done,
          (double)done / took, (unsigned long long)errors, first_error, (unsigned long long)missing,
-         PercentileUs(.5), PercentileUs(.99), (double)worst_ns / 1e3);
+         PercentileUs(.5), PercentileUs(.99), PercentileUs(.999), (double)worst_ns / 1e3);
   return errors > 0 || sent != done ? 1 : 0;
 }
