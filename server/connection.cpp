@@ -208,7 +208,7 @@ bool Connection::RunBatch(size_t count) {
     for (size_t i = 0; i < count; ++i) {
       Request& request = scratch.requests[i];
       if (request.entry == nullptr) continue;
-      const auto index = static_cast<size_t>(request.entry->row->keys[0].first);
+      const size_t index = request.entry->row->FirstKey();
       if (index == 0 || index >= request.arguments.size()) continue;
       keys[key_count] = view.MakeKey(request.arguments[index]);
       request.hashed_index = index;

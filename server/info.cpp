@@ -11,6 +11,7 @@
 #include "server/process_info.h"
 #include "server/server.h"
 #include "server/version.h"
+#include "storage/memory/snapshots.h"
 
 namespace verso::server {
 namespace {
@@ -330,6 +331,17 @@ void KeyspaceSection(Server& server, Lines* out) {
   }
 }
 
+void SnapshotsSection(Server& server, Lines* out) {
+  out->Section("Snapshots");
+  const storage::Snapshots& snapshots = server.store().snapshots();
+  uint64_t oldest_ms = server.state().now_ms;
+  for (const auto& [name, snapshot] : snapshots.all()) {
+    oldest_ms = std::min(oldest_ms, snapshot.moment_ms);
+  }
+  out->Add("snapshots", snapshots.size());
+  out->Add("snapshot_oldest_age_ms", server.state().now_ms - oldest_ms);
+}
+
 struct SectionRow {
   std::string_view name;
   void (*write)(Server& server, Lines* out);
@@ -348,6 +360,7 @@ constexpr SectionRow kSections[] = {
     {"commandstats", &CommandStatsSection, false},
     {"errorstats", &ErrorStatsSection, true},
     {"cluster", &ClusterSection, true},
+    {"snapshots", &SnapshotsSection, true},
     {"keyspace", &KeyspaceSection, true},
 };
 

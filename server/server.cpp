@@ -14,6 +14,7 @@
 
 #include "server/logging.h"
 #include "storage/base/unforked_memory.h"
+#include "storage/memory/snapshots.h"
 
 namespace verso::server {
 namespace {
@@ -402,6 +403,7 @@ uint64_t Server::Cron() {
   state_.now_ms = clock_->NowMs();
   memory_peak_ = std::max(memory_peak_, state_.used_memory());
   ExpireSome();
+  store_->snapshots().DropDue(state_.now_ms);
   EndOverdue();
   NoteSaveEnd();
   CheckSavePoints();

@@ -95,6 +95,11 @@ struct ServerState {
         .stream_node_entries = settings.stream_node_max_entries,
     };
   }
+  // The database goes on as another line (ROLLBACK). Requires: both have heads.
+  void MainReplaced(const storage::Line& from, const storage::Line& to, const char* event) {
+    changes.DatabaseChanged(from, -1, event, 1);
+    blocked.LineReplaced(from.id(), to.id());
+  }
   uint64_t used_memory() const { return store->arena().bytes_allocated() + bytes_outside_arena; }
 };
 

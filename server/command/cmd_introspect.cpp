@@ -287,14 +287,20 @@ Outcome CommandList(CommandContext& context) {
   return Outcome::kDone;
 }
 
-// The keys of the command whose words begin at argument 2. False: an error has been replied.
+// The keys of the command whose words begin at argument 2, as indices from there. False: an error
+// has been replied.
 bool KeysOfTarget(CommandContext& context, std::vector<KeyPosition>* keys) {
-  const CommandEntry* entry = CommandTable::Get().Find(context[2]);
-  if (entry != nullptr && !entry->subcommands.empty() && context.size() > 3) {
-    const CommandEntry* subcommand = entry->FindSubcommand(context[3]);
+  auto arguments = context.arguments().subspan(2);
+  size_t before = 0;  // ASOF and its ref: the keys are those of the command behind them
+  while (arguments.size() > 2 && EqualsIgnoreCase(arguments[0], "asof")) {
+    arguments = arguments.subspan(2);
+    before += 2;
+  }
+  const CommandEntry* entry = CommandTable::Get().Find(arguments[0]);
+  if (entry != nullptr && !entry->subcommands.empty() && arguments.size() > 1) {
+    const CommandEntry* subcommand = entry->FindSubcommand(arguments[1]);
     if (subcommand != nullptr) entry = subcommand;
   }
-  const auto arguments = context.arguments().subspan(2);
   std::string_view fault;
   if (entry == nullptr) {
     fault = "ERR Invalid command specified";
@@ -307,6 +313,7 @@ bool KeysOfTarget(CommandContext& context, std::vector<KeyPosition>* keys) {
     fault = "ERR Invalid arguments specified for command";
   }
   if (!fault.empty()) context.reply().Error(fault);
+  for (KeyPosition& key : *keys) key.index += before;
   return fault.empty();
 }
 

@@ -45,6 +45,8 @@ extern const CommandFamily kServerCommands;           // cmd_server.cpp
 extern const CommandFamily kConfigCommands;           // cmd_config.cpp
 extern const CommandFamily kDebugCommands;            // cmd_debug.cpp
 extern const CommandFamily kAboutCommands;            // cmd_about.cpp
+extern const CommandFamily kSnapshotCommands;         // cmd_snapshot.cpp
+extern const CommandFamily kAsofCommands;             // cmd_asof.cpp
 extern const CommandFamily kSlowlogCommands;          // cmd_slowlog.cpp
 extern const CommandFamily kIntrospectCommands;       // cmd_introspect.cpp
 

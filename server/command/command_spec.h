@@ -226,6 +226,11 @@ struct CommandSpec {
 
   constexpr bool Has(uint64_t flag) const { return (flags & flag) != 0; }
   constexpr bool has_keys() const { return keys[0].first != 0; }
+  // The index of the first key if it is the same in every request; 0: it is not.
+  constexpr size_t FirstKey() const {
+    const Keys& spec = keys[0];
+    return spec.keyword.empty() ? static_cast<size_t>(spec.first + (spec.counted ? 1 : 0)) : 0;
+  }
   constexpr bool ArityFits(size_t arguments) const {
     return arity >= 0 ? arguments == static_cast<size_t>(arity)
                       : arguments >= static_cast<size_t>(-arity);

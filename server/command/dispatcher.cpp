@@ -59,12 +59,23 @@ Dispatcher::Dispatcher(ServerState* state, Server* server)
   state_->command_metrics.resize(table_->entries().size());
 }
 
+const CommandEntry* Dispatcher::EntryOf(const Request& request) {
+  const CommandEntry* entry = request.entry;
+  if (entry == nullptr || entry->subcommands.empty() || request.arguments.size() < 2) return entry;
+  return entry->FindSubcommand(request.arguments[1]);
+}
+
+std::string Dispatcher::Resolve(Request* request) const {
+  const CommandEntry* entry = EntryOf(*request);
+  if (entry == nullptr) return UnknownCommand(*request);
+  request->entry = entry;
+  const bool fits = entry->row->ArityFits(request->arguments.size());
+  return fits && entry->subcommands.empty() ? "" : error::WrongArity(entry->full_name);
+}
+
 Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& reply,
                         std::unique_ptr<Continuation>* rest) {
-  const CommandEntry* entry = request.entry;
-  if (entry != nullptr && !entry->subcommands.empty() && request.arguments.size() > 1) {
-    entry = entry->FindSubcommand(request.arguments[1]);
-  }
+  const CommandEntry* entry = EntryOf(request);
   if (entry == nullptr) {
     Refuse(nullptr, UnknownCommand(request), session, reply);
     return Outcome::kDone;

@@ -45,6 +45,9 @@ class Dispatcher {
   // version instead of the head. kDone or kYield.
   Outcome RunInUnit(const Request& request, Session& session, ReplyWriter& reply,
                     std::unique_ptr<Continuation>* rest, const storage::ReadView* pinned);
+  // For commands that run another one: makes the request's entry that of its subcommand. Empty, or
+  // the error: unknown, or another number of arguments.
+  std::string Resolve(Request* request) const;
   // EXEC.
   Outcome Exec(CommandContext& context);
 
@@ -64,6 +67,8 @@ class Dispatcher {
   // Empty: the gates 2-5 are open. Else the error.
   std::string Refusal(const CommandEntry& entry, const Request& request,
                       const Session& session) const;
+  // The request's entry, or that of its subcommand; null: unknown.
+  static const CommandEntry* EntryOf(const Request& request);
   bool IsPaused(const CommandEntry& entry, const Session& session) const;
   void Refuse(const CommandEntry* entry, std::string_view text, Session& session,
               ReplyWriter& reply);

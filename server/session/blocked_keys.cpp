@@ -98,6 +98,18 @@ void BlockedKeys::DatabaseChanged(storage::LineId line, int db) {
   }
 }
 
+void BlockedKeys::LineReplaced(storage::LineId from, storage::LineId to) {
+  std::vector<Map::node_type> moved;  // entries keep their addresses
+  for (auto at = keys_.begin(); at != keys_.end();) {
+    const auto entry = at++;
+    if (entry->first.line == from) moved.push_back(keys_.extract(entry));
+  }
+  for (Map::node_type& node : moved) {
+    node.key().line = to;
+    keys_.insert(std::move(node));
+  }
+}
+
 void BlockedKeys::Serve(Host& host) {
   for (size_t i = 0; i < ready_.size(); ++i) {  // B3: it may grow meanwhile
     Entry* const entry = ready_[i];

@@ -82,6 +82,8 @@ class BlockedKeys {
 
   void KeyChanged(const KeyPlace& place);
   void DatabaseChanged(storage::LineId line, int db);  // db -1: all
+  // Who waits for keys of `from` waits for those of `to` now.
+  void LineReplaced(storage::LineId from, storage::LineId to);
 
   bool ready() const { return !ready_.empty(); }
   void Serve(Host& host);

@@ -6,6 +6,7 @@
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
 #include "storage/memory/page_kinds.h"
+#include "storage/memory/snapshots.h"
 
 namespace verso::storage {
 
@@ -41,6 +42,7 @@ Result<std::unique_ptr<Store>> Store::Create(const StoreOptions& options) {
   store->garbage_ = std::make_unique<RefList>(store->arena_.get());
   store->garbage_taken_ = std::make_unique<RefList>(store->arena_.get());
   store->reclaimer_ = std::make_unique<Reclaimer>(store.get());
+  store->snapshots_ = std::make_unique<Snapshots>(store.get());
   store->next_line_id_ = 0;
   store->meta_ = store->NewLine(nullptr, 0, false);
   store->main_ = store->NewLine(nullptr, 0, false);
@@ -107,6 +109,14 @@ Epoch Store::Pin(Line& line, uint64_t moment_ms, bool kept) {
 PinHandle Store::PinForRead(Line& line, uint64_t moment_ms) {
   const Epoch epoch = Pin(line, moment_ms);
   return PinHandle(this, &line, epoch, line.pins_.back().root, moment_ms);
+}
+
+Ref Store::HoldPin(Line& line, Epoch epoch, bool kept) {
+  storage::Pin* pin = line.FindPin(epoch);
+  VERSO_CHECK(pin != nullptr);
+  ++pin->holders;
+  if (kept) ++pin->kept;
+  return pin->root;
 }
 
 void Store::Unpin(Line& line, Epoch epoch, bool kept) {

@@ -30,6 +30,7 @@
 namespace verso::storage {
 
 class KeyObserver;
+class Snapshots;
 class Store;
 
 struct StoreOptions {
@@ -115,7 +116,12 @@ class Store {
   // snapshot, the fork of a branch).
   Epoch Pin(Line& line, uint64_t moment_ms, bool kept = false);
   PinHandle PinForRead(Line& line, uint64_t moment_ms);
+  // One holder more of a live pin; its root.
+  Ref HoldPin(Line& line, Epoch epoch, bool kept);
+  bool HasPin(Line& line, Epoch epoch) { return line.FindPin(epoch) != nullptr; }
   void Unpin(Line& line, Epoch epoch, bool kept = false);
+  Snapshots& snapshots() { return *snapshots_; }
+  const Snapshots& snapshots() const { return *snapshots_; }
   // A line that continues from a pinned version. Requires: the pin is live; the new line holds it
   // from now on.
   Line* Fork(Line& from, Epoch epoch, bool scratch);
@@ -205,6 +211,7 @@ class Store {
   Line* main_ = nullptr;
   Line* meta_ = nullptr;  // id 0: owns the super-root, the meta pages and the chunks of dead lists
   std::unique_ptr<Reclaimer> reclaimer_;
+  std::unique_ptr<Snapshots> snapshots_;
 
   // Saves.
   bool saving_ = false;

@@ -6,6 +6,7 @@
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
 #include "storage/memory/page_kinds.h"
+#include "storage/memory/snapshots.h"
 #include "storage/memory/store.h"
 #include "storage/memory/store_meta.h"
 
@@ -49,6 +50,7 @@ class StoreMeta {
       out.fork = item.fork;
       out.refs.assign(item.refs.begin(), item.refs.end());
     });
+    store.snapshots_->Describe(&table.names);
     return table;
   }
 
@@ -88,6 +90,7 @@ SaveStart Store::BeginSave() {
   swept_ = kNullRef;
   sweep_after_ms_ = kSweepAfterMs;
   saving_ = true;
+  snapshots_->SaveBegins();
   VERSO_CHECK(garbage_taken_->count() == 0);
   std::swap(garbage_, garbage_taken_);
 
@@ -144,6 +147,7 @@ void Store::EndSave(SaveOutcome outcome) {
     maybe_saved_ = maybe_before_;
     garbage_->Splice(garbage_taken_.get());
   }
+  snapshots_->SaveEnds(outcome == SaveOutcome::kCommitted);
   // A line is there as long as one of its pins is held.
   for (const auto& [line, epoch] : std::exchange(save_pins_, {})) Unpin(*line, epoch);
   for (const auto& line : lines_) line->UpdateFrozen();
@@ -209,6 +213,9 @@ Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
     item->refs.assign(in.refs.begin(), in.refs.end());
   }
   store->next_line_id_ = table.next_line_id;
+  if (const std::string fault = store->snapshots_->Restore(table.names); !fault.empty()) {
+    return damaged(fault);
+  }
   return {};
 }
 

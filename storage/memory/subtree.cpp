@@ -36,4 +36,24 @@ uint64_t SubtreeBytes(const PageArena& arena, const Ref& root) {
   return bytes;
 }
 
+SubtreeWalk::SubtreeWalk(const PageArena& arena, const Ref& root, Epoch above)
+    : arena_(arena), above_(above) {
+  Add(root);
+}
+
+void SubtreeWalk::Add(const Ref& ref) {
+  if (ref && ref.birth() > above_) left_.push_back(ref);
+}
+
+bool SubtreeWalk::Step() {
+  if (left_.empty()) return true;
+  const Ref ref = left_.back();
+  left_.pop_back();
+  bytes_ += RunBytes(ref.size());
+  if (HasChildren(ref.kind())) {
+    VisitRefs(arena_.Resolve(ref), ref, [this](const Ref& child) { Add(child); });
+  }
+  return left_.empty();
+}
+
 }  // namespace verso::storage

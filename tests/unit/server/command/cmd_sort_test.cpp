@@ -94,7 +94,7 @@ TEST_CASE("SORT by other keys and of other keys", "[command]") {
   redis("MSET", "->a", "first", "a->", "second");
   CHECK(redis("SORT", "l", "BY", "x", "LIMIT", "0", "1", "GET", "->*", "GET", "*->") ==
         Array({"first", "second"}));
-  redis("HELLO", "3");
+  redis.session().protocol = 3;
   CHECK(redis("SORT_RO", "l", "ALPHA", "LIMIT", "2", "1", "GET", "o_*") == "*1\r\n_\r\n");
 }
 

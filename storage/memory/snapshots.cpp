@@ -1,0 +1,147 @@
+#include "storage/memory/snapshots.h"
+
+#include <algorithm>
+
+#include "storage/base/check.h"
+#include "storage/base/unforked_memory.h"
+#include "storage/memory/store.h"
+
+namespace verso::storage {
+namespace {
+
+// MetaName::kind: stored, frozen. (1 is a branch.)
+constexpr uint32_t kSnapshotKind = 2;
+
+std::pmr::string Owned(ByteView name) { return std::pmr::string(name, UnforkedMemory()); }
+
+}  // namespace
+
+Snapshots::Snapshots(Store* store) : store_(store), names_(UnforkedMemory()) {}
+
+const Snapshot* Snapshots::Find(ByteView name) const {
+  const auto found = names_.find(name);
+  return found != names_.end() ? &found->second : nullptr;
+}
+
+const Snapshot& Snapshots::Add(ByteView name, const Snapshot& snapshot) {
+  const auto [place, added] = names_.emplace(Owned(name), snapshot);
+  VERSO_CHECK(added);
+  place->second.number = next_number_++;
+  place->second.saved = place->second.in_save = false;
+  return place->second;
+}
+
+const Snapshot& Snapshots::Take(ByteView name, Line& line, uint64_t moment_ms,
+                                uint64_t deadline_ms) {
+  const Epoch epoch = store_->Pin(line, moment_ms, true);
+  return Add(name,
+             {.line = &line, .epoch = epoch, .moment_ms = moment_ms, .deadline_ms = deadline_ms});
+}
+
+const Snapshot& Snapshots::TakeOf(ByteView name, const Snapshot& of, uint64_t deadline_ms) {
+  store_->HoldPin(*of.line, of.epoch, true);
+  Snapshot snapshot = of;
+  snapshot.deadline_ms = deadline_ms;
+  return Add(name, snapshot);
+}
+
+bool Snapshots::Drop(ByteView name) {
+  const auto found = names_.find(name);
+  if (found == names_.end()) return false;
+  const Snapshot snapshot = found->second;
+  names_.erase(found);
+  store_->Unpin(*snapshot.line, snapshot.epoch, true);
+  return true;
+}
+
+void Snapshots::Rename(ByteView from, ByteView to) {
+  auto node = names_.extract(names_.find(from));
+  node.key() = Owned(to);
+  node.mapped().saved = node.mapped().in_save = false;  // under this name
+  VERSO_CHECK(names_.insert(std::move(node)).inserted);
+}
+
+void Snapshots::DropDue(uint64_t now_ms) {
+  for (auto at = names_.begin(); at != names_.end();) {
+    const auto next = std::next(at);
+    if (at->second.deadline_ms != 0 && at->second.deadline_ms <= now_ms) Drop(at->first);
+    at = next;
+  }
+}
+
+PinHandle Snapshots::Hold(const Snapshot& snapshot) const {
+  const Ref root = store_->HoldPin(*snapshot.line, snapshot.epoch, false);
+  return PinHandle(store_, snapshot.line, snapshot.epoch, root, snapshot.moment_ms);
+}
+
+uint64_t Snapshots::UniqueBytes(const Snapshot& snapshot, uint32_t own) const {
+  const std::pmr::vector<Pin>& pins = snapshot.line->pins();
+  const auto pin = std::find_if(pins.begin(), pins.end(),
+                                [&](const Pin& p) { return p.epoch == snapshot.epoch; });
+  VERSO_CHECK(pin != pins.end());
+  if (pin->holders > own) return 0;
+  const Epoch before = pin == pins.begin() ? snapshot.line->fork() : (pin - 1)->epoch;
+  uint64_t bytes = 0;
+  for (const DeadBucket& bucket : pin->dead) {
+    if (bucket.first > before) bytes += bucket.bytes;
+  }
+  return bytes;
+}
+
+Snapshots::UniqueWalk Snapshots::UniqueWalkOf(const Snapshot& snapshot, uint32_t own) const {
+  const Line& line = *snapshot.line;
+  const std::pmr::vector<Pin>& pins = line.pins();
+  if (!line.headless() || pins.back().epoch != snapshot.epoch || pins.back().holders > own) {
+    return {};
+  }
+  return {pins.back().root, pins.size() > 1 ? pins[pins.size() - 2].epoch : line.fork()};
+}
+
+// ---- saves and restarts
+
+void Snapshots::Describe(std::vector<MetaName>* names) const {
+  std::vector<const Map::value_type*> by_age;
+  for (const auto& entry : names_) by_age.push_back(&entry);
+  std::sort(by_age.begin(), by_age.end(),
+            [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
+  for (const auto* entry : by_age) {
+    MetaName& name = names->emplace_back();
+    name.kind = kSnapshotKind;
+    name.line = entry->second.line->id();
+    name.epoch = entry->second.epoch;
+    name.created_ms = entry->second.moment_ms;
+    name.deadline_ms = entry->second.deadline_ms;
+    name.name = entry->first;
+  }
+}
+
+void Snapshots::SaveBegins() {
+  for (auto& [name, snapshot] : names_) snapshot.in_save = true;
+}
+
+void Snapshots::SaveEnds(bool committed) {
+  for (auto& [name, snapshot] : names_) {
+    snapshot.saved |= committed && snapshot.in_save;
+    snapshot.in_save = false;
+  }
+}
+
+std::string Snapshots::Restore(const std::vector<MetaName>& names) {
+  for (const MetaName& name : names) {
+    if (name.kind != kSnapshotKind) return "name of an unknown kind";
+    Line* const line = store_->FindLine(name.line);
+    if (line == nullptr || names_.contains(ByteView(name.name)) ||
+        !store_->HasPin(*line, name.epoch)) {
+      return "snapshot without its version";
+    }
+    store_->HoldPin(*line, name.epoch, true);
+    Add(name.name, {.line = line,
+                    .epoch = name.epoch,
+                    .moment_ms = name.created_ms,
+                    .deadline_ms = name.deadline_ms});
+    names_.find(ByteView(name.name))->second.saved = true;
+  }
+  return {};
+}
+
+}  // namespace verso::storage
