@@ -202,7 +202,7 @@ bool Connection::RunBatch(size_t count) {
     start = parsed.end;
   }
   if (count > 1) {
-    const ReadView view(*state.store, state.store->main(), session_.db, state.now_ms);
+    const ReadView view(*state.store, state.LineOf(session_), session_.db, state.now_ms);
     Key keys[kBatch];
     size_t key_count = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -248,7 +248,7 @@ bool Connection::RunRequest(const Request& request) {
 
 void Connection::Pin() {
   storage::Store& store = server_->store();
-  pin_ = store.PinForRead(store.main(), server_->state().now_ms);
+  pin_ = store.PinForRead(server_->state().LineOf(session_), server_->state().now_ms);
   rest_db_ = session_.db;
   progress_ms_ = server_->state().now_ms;
   server_->WantRun(this);

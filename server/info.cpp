@@ -11,6 +11,7 @@
 #include "server/process_info.h"
 #include "server/server.h"
 #include "server/version.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/snapshots.h"
 
 namespace verso::server {
@@ -342,6 +343,11 @@ void SnapshotsSection(Server& server, Lines* out) {
   out->Add("snapshot_oldest_age_ms", server.state().now_ms - oldest_ms);
 }
 
+void BranchesSection(Server& server, Lines* out) {
+  out->Section("Branches");
+  out->Add("branches", server.store().branches().size());
+}
+
 struct SectionRow {
   std::string_view name;
   void (*write)(Server& server, Lines* out);
@@ -361,6 +367,7 @@ constexpr SectionRow kSections[] = {
     {"errorstats", &ErrorStatsSection, true},
     {"cluster", &ClusterSection, true},
     {"snapshots", &SnapshotsSection, true},
+    {"branches", &BranchesSection, true},
     {"keyspace", &KeyspaceSection, true},
 };
 

@@ -14,6 +14,7 @@
 
 #include "server/logging.h"
 #include "storage/base/unforked_memory.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/snapshots.h"
 
 namespace verso::server {
@@ -287,7 +288,9 @@ void Server::Bury(Connection* connection) {
 // ---------------------------------------------------------------- blocked clients
 
 std::optional<storage::ValueType> Server::TypeAt(const KeyPlace& place) {
-  const storage::ReadView view(*store_, store_->main(), place.db, state_.now_ms);
+  const storage::Line* const line = store_->FindLine(place.line);
+  if (line == nullptr) return std::nullopt;
+  const storage::ReadView view(*store_, *line, place.db, state_.now_ms);
   const auto value = view.Find({place.key, place.hash}, storage::Access::kPeek);
   if (!value.has_value()) return std::nullopt;
   return value->type;
@@ -419,20 +422,27 @@ uint64_t Server::Cron() {
 void Server::ExpireSome() {
   expire_more_ = false;
   if (state_.loading || state_.now_ms < state_.pause.until_ms) return;
+  for (const auto& [name, branch] : store_->branches().all()) {
+    if (!ExpireSomeOf(*branch.line)) break;
+  }
+  if (state_.blocked.ready()) ServeBlocked();
+}
+
+bool Server::ExpireSomeOf(storage::Line& line) {
   for (int db = 0; db < state_.environment.databases; ++db) {
-    storage::WriteView view(*store_, store_->main(), db, state_.now_ms);
+    storage::WriteView view(*store_, line, db, state_.now_ms);
     if (view.NextDeadline() > state_.now_ms) continue;
     // Removing copies paths while something is pinned: without room for that, expiry waits (the
     // keys are absent all the same).
-    if (!store_->ReserveForWrite(0, kExpiredPerTurn / 8)) return;
+    if (!store_->ReserveForWrite(0, kExpiredPerTurn / 8)) return false;
     EffectConsumer* const consumer = state_.effect_consumer;
-    if (consumer != nullptr) consumer->Begin(store_->main().id(), db);
+    if (consumer != nullptr) consumer->Begin(line.id(), db);
     const size_t gone = view.ExpireDue(kExpiredPerTurn, [](const storage::Key&) {});
     if (consumer != nullptr) consumer->End();
     state_.metrics.expired_keys += gone;
     expire_more_ |= gone == kExpiredPerTurn;
   }
-  if (state_.blocked.ready()) ServeBlocked();
+  return true;
 }
 
 void Server::CheckClients() {

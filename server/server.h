@@ -113,6 +113,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   void CountMemory();
   void EndPause();
   void ExpireSome();
+  bool ExpireSomeOf(storage::Line& line);  // false: there is no room for it
   void CheckSavePoints();
   void NoteSaveEnd();
   void SampleRates();

@@ -10,10 +10,12 @@
 #include "server/command/effect_unit.h"
 #include "server/metrics.h"
 #include "server/session/blocked_keys.h"
+#include "server/session/session.h"
 #include "server/session/watch_registry.h"
 #include "server/settings.h"
 #include "server/slow_log.h"
 #include "storage/keyspace/keyspace.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/store.h"
 
 namespace verso::server {
@@ -95,10 +97,23 @@ struct ServerState {
         .stream_node_entries = settings.stream_node_max_entries,
     };
   }
-  // The database goes on as another line (ROLLBACK). Requires: both have heads.
-  void MainReplaced(const storage::Line& from, const storage::Line& to, const char* event) {
+  // What the session reads and writes.
+  storage::Line& LineOf(const Session& session) const {
+    return session.branch != nullptr ? *session.branch->line : store->main();
+  }
+  // A branch goes on as another line (ROLLBACK, PROMOTE). Requires: both have heads.
+  void LineReplaced(const storage::Line& from, const storage::Line& to, const char* event) {
     changes.DatabaseChanged(from, -1, event, 1);
     blocked.LineReplaced(from.id(), to.id());
+  }
+  // PROMOTE: two branches have exchanged their lines.
+  void LinesExchanged(const storage::Line& a, const storage::Line& b, const char* event) {
+    changes.DatabaseChanged(a, -1, event, 1);
+    changes.DatabaseChanged(b, -1, event, 0);
+    constexpr storage::LineId kAside = ~storage::LineId{0};
+    blocked.LineReplaced(a.id(), kAside);
+    blocked.LineReplaced(b.id(), a.id());
+    blocked.LineReplaced(kAside, b.id());
   }
   uint64_t used_memory() const { return store->arena().bytes_allocated() + bytes_outside_arena; }
 };

@@ -70,8 +70,9 @@ struct Settings {
   int64_t slowlog_log_slower_than = 10000;  // microseconds; negative: never
   int64_t slowlog_max_len = 128;
 
-  int64_t snapshot_max = 10'000;  // names of versions
-  int64_t rollback_keep = 8;      // backups that rollbacks leave
+  int64_t snapshot_max = 10'000;
+  int64_t branch_max = 1000;  // main included
+  int64_t rollback_keep = 8;  // backups that rollbacks leave
 
   // The process.
   bool daemonize = false;

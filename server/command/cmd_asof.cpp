@@ -23,7 +23,7 @@ class AsofRest final : public Continuation {
 };
 
 Outcome Asof(Dispatcher& dispatcher, CommandContext& context) {
-  const storage::Store& store = *dispatcher.state().store;
+  storage::Store& store = *dispatcher.state().store;
   VersionRef ref;
   if (!ReadRef(store, context, context[1], &ref)) return Outcome::kDone;
   Request request;
@@ -44,12 +44,14 @@ Outcome Asof(Dispatcher& dispatcher, CommandContext& context) {
     pin = store.snapshots().Hold(*ref.snapshot);
     view.emplace(store, pin.root(), db, pin.moment_ms());
   } else {
-    view.emplace(store, store.main(), db, dispatcher.state().now_ms);
+    view.emplace(store, *ref.branch->line, db, dispatcher.state().now_ms);
   }
   std::unique_ptr<Continuation> rest;
   dispatcher.RunInUnit(request, context.session(), context.reply(), &rest, &*view);
   if (rest == nullptr) return Outcome::kDone;
-  if (!pin) return context.Yield(std::move(rest));  // the version that the server pins for it
+  // Of a branch: what is its head now. Nothing has been written since it began.
+  if (!pin) pin = store.PinForRead(*ref.branch->line, dispatcher.state().now_ms);
+  view.emplace(store, pin.root(), db, pin.moment_ms());
   return context.Yield(std::make_unique<AsofRest>(std::move(pin), *view, std::move(rest)));
 }
 

@@ -23,7 +23,8 @@ bool Allowed(Server& server, CommandContext& context) {
 }
 
 storage::ReadView Head(Server& server, CommandContext& context) {
-  return {server.store(), server.store().main(), context.session().db, server.state().now_ms};
+  return {server.store(), server.state().LineOf(context.session()), context.session().db,
+          server.state().now_ms};
 }
 
 Outcome DebugSleep(Server& server, CommandContext& context) {

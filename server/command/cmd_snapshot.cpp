@@ -5,12 +5,11 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
-#include "server/command/element_reply.h"
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
+#include "server/command/version_list.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
-#include "storage/memory/subtree.h"
 
 namespace verso::server {
 namespace {
@@ -20,99 +19,39 @@ using storage::Snapshot;
 using storage::Snapshots;
 using storage::Store;
 
-// Up to so many are listed at once.
-constexpr size_t kListedAtOnce = 64;
-constexpr std::string_view kBackupPrefix = "rollback:";
-
 // ---- telling
 
-struct ListedSnapshot {
-  std::string name;
-  Snapshot snapshot;
-  storage::PinHandle pin;  // the name may go while the list is written
-};
-
-// SNAPSHOT LIST and INFO: one map after the other. What only a walk tells is walked in slices.
-class ListContinuation final : public Continuation {
- public:
-  ListContinuation(Store* store, std::vector<ListedSnapshot> rows, bool one)
-      : store_(store), rows_(std::move(rows)), one_(one) {}
-
-  bool Run(const ReadView& view, Slice& slice) override {
-    if (!begun_) {
-      begun_ = true;
-      if (!one_) slice.reply().Array(rows_.size());
-    }
-    for (; next_ < rows_.size(); ++next_) {
-      if (slice.Spent()) return false;
-      const ListedSnapshot& row = rows_[next_];
-      if (!walk_) {
-        const Snapshots::UniqueWalk part = store_->snapshots().UniqueWalkOf(row.snapshot, kOwn);
-        walk_.emplace(store_->arena(), part.root, part.above);
-      }
-      while (!walk_->Step()) {
-        if (slice.Spent()) return false;
-      }
-      Reply(row, view.moment_ms(), slice.reply());
-      walk_.reset();
-    }
-    return true;
-  }
-
-  // Nothing that takes long.
-  bool IsShort() const {
-    if (rows_.size() > kListedAtOnce) return false;
-    return std::none_of(rows_.begin(), rows_.end(), [this](const ListedSnapshot& row) {
-      return bool{store_->snapshots().UniqueWalkOf(row.snapshot, kOwn).root};
-    });
-  }
-
- private:
-  static constexpr uint32_t kOwn = 2;  // holders of a version: its name, and our pin
-
-  void Reply(const ListedSnapshot& row, uint64_t now_ms, ReplyWriter& reply) const {
-    const Snapshot& snapshot = row.snapshot;
-    uint64_t keys = 0;
-    for (int db = 0; db < storage::kDatabases; ++db) {
-      keys += ReadView(*store_, row.pin.root(), db, snapshot.moment_ms).Count();
-    }
-    reply.Map(one_ ? 9 : 8);
-    reply.Bulk("name");
-    reply.Bulk(row.name);
-    reply.Bulk("branch");
-    reply.Bulk(kMainBranch);
-    const auto number = [&reply](std::string_view name, uint64_t value) {
-      reply.Bulk(name);
-      reply.Integer(static_cast<int64_t>(value));
-    };
-    number("version", snapshot.epoch);
-    number("created-ms", snapshot.moment_ms);
-    number("keys", keys);
-    number("unique-bytes", store_->snapshots().UniqueBytes(snapshot, kOwn) + walk_->bytes());
+VersionRow RowOf(const Store& store, ByteView name, const Snapshot& snapshot, uint64_t now_ms,
+                 bool one) {
+  constexpr uint32_t kOwn = 2;  // holders of a version: its name, and the row's pin
+  const Snapshots& snapshots = store.snapshots();
+  VersionRow row;
+  row.pin = snapshots.Hold(snapshot);
+  const Snapshots::UniqueWalk walk = snapshots.UniqueWalkOf(snapshot, kOwn);
+  row.walk_root = walk.root;
+  row.walk_above = walk.above;
+  const uint64_t known_bytes = snapshots.UniqueBytes(snapshot, kOwn);
+  row.write = [&store, name = std::string(name), snapshot, known_bytes, now_ms, one](
+                  ReplyWriter& reply, const storage::PinHandle& pin, uint64_t walked_bytes) {
+    const uint64_t ttl_ms = snapshot.deadline_ms - std::min(snapshot.deadline_ms, now_ms);
+    reply.Map(one ? 9 : 8);
+    ReplyField(reply, "name", name);
+    ReplyField(reply, "branch", snapshot.branch);
+    ReplyField(reply, "version", snapshot.epoch);
+    ReplyField(reply, "created-ms", snapshot.moment_ms);
+    ReplyField(reply, "keys", KeysOf(store, pin.root(), snapshot.moment_ms));
+    ReplyField(reply, "unique-bytes", known_bytes + walked_bytes);
     reply.Bulk("ttl-ms");
-    reply.Integer(
-        snapshot.deadline_ms == 0
-            ? -1
-            : static_cast<int64_t>(snapshot.deadline_ms - std::min(snapshot.deadline_ms, now_ms)));
-    number("saved", snapshot.saved ? 1 : 0);
-    if (one_) number("pins", 0);  // no transaction can read a snapshot yet
-  }
+    reply.Integer(snapshot.deadline_ms == 0 ? -1 : static_cast<int64_t>(ttl_ms));
+    ReplyField(reply, "saved", uint64_t{snapshot.saved ? 1u : 0u});
+    if (one) ReplyField(reply, "pins", uint64_t{0});  // no transaction can read a snapshot yet
+  };
+  return row;
+}
 
-  Store* store_;
-  std::vector<ListedSnapshot> rows_;
-  bool one_;
-  bool begun_ = false;
-  size_t next_ = 0;
-  std::optional<storage::SubtreeWalk> walk_;  // of rows_[next_]
-};
-
-Outcome ReplyRows(Server& server, CommandContext& context, std::vector<ListedSnapshot> rows,
-                  bool one) {
-  Store& store = server.store();
-  auto list = std::make_unique<ListContinuation>(&store, std::move(rows), one);
-  if (!list->IsShort()) return context.Yield(std::move(list));
-  const ReadView view(store, store.main(), context.session().db, server.state().now_ms);
-  return RunAtOnce(view, context, *list);
+ReadView HeadOf(Server& server, CommandContext& context) {
+  return {server.store(), server.state().LineOf(context.session()), context.session().db,
+          server.state().now_ms};
 }
 
 Outcome SnapshotList(Server& server, CommandContext& context) {
@@ -122,25 +61,26 @@ Outcome SnapshotList(Server& server, CommandContext& context) {
     if (args.remaining() != 2 || !args.Take("match")) return context.Fail(error::kSyntax);
     pattern = args.Next();
   }
-  const Snapshots& snapshots = server.store().snapshots();
-  std::vector<ListedSnapshot> rows;
-  for (const auto& [name, snapshot] : snapshots.all()) {
-    if (pattern && !GlobMatch(*pattern, name)) continue;
-    rows.push_back({std::string(name), snapshot, snapshots.Hold(snapshot)});
+  std::vector<const Snapshots::Map::value_type*> chosen;
+  for (const auto& entry : server.store().snapshots().all()) {
+    if (!pattern || GlobMatch(*pattern, entry.first)) chosen.push_back(&entry);
   }
-  std::sort(rows.begin(), rows.end(), [](const ListedSnapshot& a, const ListedSnapshot& b) {
-    return a.snapshot.number < b.snapshot.number;
-  });
-  return ReplyRows(server, context, std::move(rows), false);
+  std::sort(chosen.begin(), chosen.end(),
+            [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
+  std::vector<VersionRow> rows;
+  for (const auto* entry : chosen) {
+    rows.push_back(
+        RowOf(server.store(), entry->first, entry->second, server.state().now_ms, false));
+  }
+  return ReplyVersions(HeadOf(server, context), context, std::move(rows), false);
 }
 
 Outcome SnapshotInfo(Server& server, CommandContext& context) {
-  const Snapshots& snapshots = server.store().snapshots();
-  const Snapshot* const snapshot = snapshots.Find(context[2]);
+  const Snapshot* const snapshot = server.store().snapshots().Find(context[2]);
   if (snapshot == nullptr) return context.Fail(NoRef(context[2]));
-  std::vector<ListedSnapshot> rows;
-  rows.push_back({std::string(context[2]), *snapshot, snapshots.Hold(*snapshot)});
-  return ReplyRows(server, context, std::move(rows), true);
+  std::vector<VersionRow> rows;
+  rows.push_back(RowOf(server.store(), context[2], *snapshot, server.state().now_ms, true));
+  return ReplyVersions(HeadOf(server, context), context, std::move(rows), true);
 }
 
 // ---- naming
@@ -148,7 +88,7 @@ Outcome SnapshotInfo(Server& server, CommandContext& context) {
 Outcome SnapshotCreate(Server& server, CommandContext& context) {
   const ByteView name = context[2];
   const uint64_t now_ms = server.state().now_ms;
-  ByteView from = kMainBranch;
+  ByteView from;
   uint64_t deadline_ms = 0;
   bool replace = false;
   ArgReader args(context, 3);
@@ -173,21 +113,25 @@ Outcome SnapshotCreate(Server& server, CommandContext& context) {
   Store& store = server.store();
   Snapshots& snapshots = store.snapshots();
   const bool replaces = replace && snapshots.Find(name) != nullptr;
-  VersionRef ref;
+  VersionRef ref{.branch = BranchOf(store, context.session())};
   if (!replaces && !CheckFree(store, context, name)) return Outcome::kDone;
-  if (!ReadRef(store, context, from, &ref)) return Outcome::kDone;
+  if (from.data() != nullptr && !ReadRef(store, context, from, &ref)) return Outcome::kDone;
   const auto most = static_cast<size_t>(server.state().settings.snapshot_max);
   if (!replaces && snapshots.size() >= most) {
     return context.Fail("ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")");
   }
-  // FROM may name what is replaced: its version must outlive its name.
-  const storage::PinHandle held =
-      ref.snapshot != nullptr ? snapshots.Hold(*ref.snapshot) : storage::PinHandle();
-  const Snapshot of = ref.snapshot != nullptr ? *ref.snapshot : Snapshot();
-  if (replaces) snapshots.Drop(name);
-  const Snapshot& made = held ? snapshots.TakeOf(name, of, deadline_ms)
-                              : snapshots.Take(name, store.main(), now_ms, deadline_ms);
-  context.reply().Integer(static_cast<int64_t>(made.epoch));
+  const Snapshot* made;
+  if (ref.snapshot == nullptr) {
+    if (replaces) snapshots.Drop(name);
+    made = &snapshots.Take(name, *ref.branch, now_ms, deadline_ms);
+  } else {
+    // FROM may name what is replaced: its version must outlive its name.
+    const storage::PinHandle held = snapshots.Hold(*ref.snapshot);
+    const Snapshot of = *ref.snapshot;
+    if (replaces) snapshots.Drop(name);
+    made = &snapshots.TakeOf(name, of, deadline_ms);
+  }
+  context.reply().Integer(static_cast<int64_t>(made->epoch));
   return Outcome::kDone;
 }
 
@@ -213,27 +157,15 @@ Outcome SnapshotRename(Server& server, CommandContext& context) {
 
 // ---- going back
 
-// The backups of rollbacks beyond rollback-keep go, the oldest first.
-void DropOldBackups(Server& server) {
-  Snapshots& snapshots = server.store().snapshots();
-  std::vector<std::pair<uint64_t, std::string>> backups;
-  for (const auto& [name, snapshot] : snapshots.all()) {
-    if (ByteView(name).starts_with(kBackupPrefix)) backups.emplace_back(snapshot.number, name);
-  }
-  std::sort(backups.begin(), backups.end());
-  const auto keep = static_cast<size_t>(server.state().settings.rollback_keep);
-  for (size_t i = 0; i + keep < backups.size(); ++i) snapshots.Drop(backups[i].second);
-}
-
 Outcome SnapshotRollback(Server& server, CommandContext& context) {
   Store& store = server.store();
-  Snapshots& snapshots = store.snapshots();
-  ByteView branch = kMainBranch;
+  storage::Branch* branch = BranchOf(store, context.session());
   bool backup = true;
+  ByteView name;
   ArgReader args(context, 3);
   while (args.ok() && !args.AtEnd()) {
     if (args.remaining() > 1 && args.Take("branch")) {
-      branch = args.Next();
+      name = args.Next();
     } else if (args.Take("nobackup")) {
       backup = false;
     } else {
@@ -243,21 +175,9 @@ Outcome SnapshotRollback(Server& server, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   VersionRef ref;
   if (!ReadRef(store, context, context[2], &ref)) return Outcome::kDone;
-  if (branch != kMainBranch) return context.Fail(NoRef(branch));
-
-  const uint64_t now_ms = server.state().now_ms;
-  storage::Line* const old = &store.main();
-  const storage::PinHandle present = store.PinForRead(*old, now_ms);
-  const std::string name = std::string(kBackupPrefix) + std::to_string(present.epoch());
-  if (backup && snapshots.Find(name) == nullptr) snapshots.Take(name, *old, now_ms, 0);
-  storage::Line* const made = ref.snapshot != nullptr
-                                  ? store.Fork(*ref.snapshot->line, ref.snapshot->epoch, false)
-                                  : store.Fork(*old, present.epoch(), false);
-  store.ExchangeMain(made);
-  server.state().MainReplaced(*old, *made, "rollback");
-  store.DropHead(old);
-  DropOldBackups(server);
-  context.reply().Integer(static_cast<int64_t>(present.epoch()));
+  if (name.data() != nullptr) branch = store.branches().Find(name);
+  if (branch == nullptr) return context.Fail(NoRef(name));
+  context.reply().Integer(static_cast<int64_t>(RestartBranch(server.state(), branch, ref, backup)));
   return Outcome::kDone;
 }
 

@@ -32,7 +32,7 @@ Outcome Watch(Dispatcher& dispatcher, CommandContext& context) {
   if (Open(session)) return context.Fail("ERR WATCH inside MULTI is not allowed");
   ServerState& state = dispatcher.state();
   Transaction& transaction = TransactionOf(&session, &state.watches);
-  const storage::Line& line = state.store->main();
+  const storage::Line& line = state.LineOf(session);
   const storage::ReadView view(*state.store, line, session.db, state.now_ms);
   for (size_t i = 1; i < context.size() && !transaction.dirty(); ++i) {
     const storage::Key key = context.KeyAt(view, i);

@@ -46,6 +46,7 @@ extern const CommandFamily kConfigCommands;           // cmd_config.cpp
 extern const CommandFamily kDebugCommands;            // cmd_debug.cpp
 extern const CommandFamily kAboutCommands;            // cmd_about.cpp
 extern const CommandFamily kSnapshotCommands;         // cmd_snapshot.cpp
+extern const CommandFamily kBranchCommands;           // cmd_branch.cpp
 extern const CommandFamily kAsofCommands;             // cmd_asof.cpp
 extern const CommandFamily kSlowlogCommands;          // cmd_slowlog.cpp
 extern const CommandFamily kIntrospectCommands;       // cmd_introspect.cpp

@@ -35,8 +35,8 @@ CommandTable::CommandTable() {
         kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
         kClientCommands,      kServerCommands,        kConfigCommands,
         kDebugCommands,       kAboutCommands,         kSlowlogCommands,
-        kSnapshotCommands,    kAsofCommands,          kIntrospectCommands,
-        kSortCommands}) {
+        kSnapshotCommands,    kBranchCommands,        kAsofCommands,
+        kIntrospectCommands,  kSortCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

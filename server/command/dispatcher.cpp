@@ -86,7 +86,7 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
     return Outcome::kDone;
   }
   if (state_->pause.until_ms != 0 && IsPaused(*entry, session)) [[unlikely]] {
-    const storage::Line& line = state_->store->main();
+    const storage::Line& line = state_->LineOf(session);
     const ReadView view(*state_->store, line, session.db, state_->now_ms);
     Parking for_no_key;
     for_no_key.key_count = 0;
@@ -117,7 +117,7 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   try {
     if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
       const ReadView view = pinned != nullptr ? pinned->InDatabase(session.db)
-                                              : ReadView(*state_->store, state_->store->main(),
+                                              : ReadView(*state_->store, state_->LineOf(session),
                                                          session.db, state_->now_ms);
       outcome = (*read)(view, context);
     } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
@@ -137,7 +137,7 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   if (outcome == Outcome::kYield) *rest = context.TakeRest();
   if (outcome == Outcome::kParked) {
     if (session.parked == nullptr) {
-      const storage::Line& line = state_->store->main();
+      const storage::Line& line = state_->LineOf(session);
       const ReadView view(*state_->store, line, session.db, state_->now_ms);
       state_->blocked.Park(&session, request, context.parking(), line.id(), view);
     }
@@ -246,7 +246,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
                              CommandContext& context, EffectUnit& effects, Session& session,
                              ReplyWriter& reply) {
   storage::Store& store = *state_->store;
-  WriteView view(store, store.main(), session.db, state_->now_ms);
+  WriteView view(store, state_->LineOf(session), session.db, state_->now_ms);
   // Of an EXEC all is reserved; only what depends on the values could have come to need more since.
   if (!in_unit_ || row.reserve != nullptr) {
     if ((!in_unit_ && row.Has(kDenyOom) && OverMaxmemory()) ||
@@ -260,7 +260,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
 
   const uint64_t changes_before = state_->changes.changes_by_commands();
   if (!in_unit_) {
-    consumer->Begin(store.main().id(), session.db);
+    consumer->Begin(state_->LineOf(session).id(), session.db);
   } else if (unit_db_ != session.db) {
     unit_db_ = session.db;
     const std::string number = std::to_string(unit_db_);

@@ -90,7 +90,7 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
       }
       continue;
     }
-    const ReadView view(store, store.main(), db, state_->now_ms);
+    const ReadView view(store, state_->LineOf(context.session()), db, state_->now_ms);
     const CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
                                     &context.session(), &context.environment());
     WriteNeed need = NeedOf(row, request, of_command, view);
@@ -118,11 +118,11 @@ void Dispatcher::RunToEnd(const CommandQueue& queue, bool writes, Session& sessi
   EffectConsumer* const consumer = writes ? state_->effect_consumer : nullptr;
   in_unit_ = true;
   unit_db_ = session.db;
-  if (consumer != nullptr) consumer->Begin(state_->store->main().id(), unit_db_);
+  if (consumer != nullptr) consumer->Begin(state_->LineOf(session).id(), unit_db_);
   for (const Request& request : queue) {
     std::unique_ptr<Continuation> rest;
     if (RunInUnit(request, session, reply, &rest, nullptr) != Outcome::kYield) continue;
-    const ReadView view(*state_->store, state_->store->main(), session.db, state_->now_ms);
+    const ReadView view(*state_->store, state_->LineOf(session), session.db, state_->now_ms);
     for (bool finished = false; !finished;) {
       Slice slice(&reply, ~size_t{0});
       finished = rest->Run(view, slice);
@@ -141,7 +141,9 @@ Outcome Dispatcher::Exec(CommandContext& context) {
   decltype(Session::transaction) transaction = std::move(session.transaction);
   if (transaction->aborted) return context.Fail(error::kExecAbort);
   const auto look = [this](const KeyPlace& place) {
-    return WatchStateAt(*state_, state_->store->main(), place);
+    // Gone with its branch: then the set is dirty.
+    const storage::Line* const line = state_->store->FindLine(place.line);
+    return line != nullptr ? WatchStateAt(*state_, *line, place) : WatchState::kMissing;
   };
   if (transaction->dirty() || transaction->watches.ExpiredSince(look)) {
     context.reply().NullArray();

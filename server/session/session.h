@@ -10,6 +10,10 @@
 
 #include "server/buffer_pool.h"
 
+namespace verso::storage {
+struct Branch;
+}
+
 namespace verso::server {
 
 struct CommandEntry;
@@ -38,6 +42,7 @@ struct Session {
   uint64_t id = 0;
   ClientHandle handle;
   int db = 0;
+  storage::Branch* branch = nullptr;  // null: main. Nobody drops one that a session works in
   int protocol = 2;
   bool authenticated = true;
   bool close_after_reply = false;  // QUIT, CLIENT KILL of oneself, a protocol error
@@ -59,6 +64,7 @@ struct Session {
   // RESET: as a new connection, apart from id and address.
   void Reset(bool authenticated_at_start) {
     db = 0;
+    branch = nullptr;
     protocol = 2;
     authenticated = authenticated_at_start;
     no_evict = false;

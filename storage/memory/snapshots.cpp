@@ -4,13 +4,11 @@
 
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/store.h"
 
 namespace verso::storage {
 namespace {
-
-// MetaName::kind: stored, frozen. (1 is a branch.)
-constexpr uint32_t kSnapshotKind = 2;
 
 std::pmr::string Owned(ByteView name) { return std::pmr::string(name, UnforkedMemory()); }
 
@@ -24,18 +22,26 @@ const Snapshot* Snapshots::Find(ByteView name) const {
 }
 
 const Snapshot& Snapshots::Add(ByteView name, const Snapshot& snapshot) {
-  const auto [place, added] = names_.emplace(Owned(name), snapshot);
+  Snapshot copy = snapshot;
+  // A copy of a pmr string would lie in the default memory.
+  copy.branch = std::pmr::string(UnforkedMemory());
+  const auto [place, added] = names_.emplace(Owned(name), std::move(copy));
+  place->second.branch = snapshot.branch;
   VERSO_CHECK(added);
   place->second.number = next_number_++;
   place->second.saved = place->second.in_save = false;
   return place->second;
 }
 
-const Snapshot& Snapshots::Take(ByteView name, Line& line, uint64_t moment_ms,
+const Snapshot& Snapshots::Take(ByteView name, const Branch& branch, uint64_t moment_ms,
                                 uint64_t deadline_ms) {
-  const Epoch epoch = store_->Pin(line, moment_ms, true);
-  return Add(name,
-             {.line = &line, .epoch = epoch, .moment_ms = moment_ms, .deadline_ms = deadline_ms});
+  Snapshot snapshot;
+  snapshot.line = branch.line;
+  snapshot.epoch = store_->Pin(*branch.line, moment_ms, true);
+  snapshot.moment_ms = moment_ms;
+  snapshot.deadline_ms = deadline_ms;
+  snapshot.branch = Owned(branch.name);
+  return Add(name, snapshot);
 }
 
 const Snapshot& Snapshots::TakeOf(ByteView name, const Snapshot& of, uint64_t deadline_ms) {
@@ -59,6 +65,12 @@ void Snapshots::Rename(ByteView from, ByteView to) {
   node.key() = Owned(to);
   node.mapped().saved = node.mapped().in_save = false;  // under this name
   VERSO_CHECK(names_.insert(std::move(node)).inserted);
+}
+
+void Snapshots::BranchRenamed(ByteView from, ByteView to) {
+  for (auto& [name, snapshot] : names_) {
+    if (ByteView(snapshot.branch) == from) snapshot.branch = to;
+  }
 }
 
 void Snapshots::DropDue(uint64_t now_ms) {
@@ -106,12 +118,14 @@ void Snapshots::Describe(std::vector<MetaName>* names) const {
             [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
   for (const auto* entry : by_age) {
     MetaName& name = names->emplace_back();
-    name.kind = kSnapshotKind;
+    name.kind = kMetaSnapshot;
     name.line = entry->second.line->id();
     name.epoch = entry->second.epoch;
     name.created_ms = entry->second.moment_ms;
     name.deadline_ms = entry->second.deadline_ms;
     name.name = entry->first;
+    name.name += '\0';
+    name.name += entry->second.branch;
   }
 }
 
@@ -126,21 +140,21 @@ void Snapshots::SaveEnds(bool committed) {
   }
 }
 
-std::string Snapshots::Restore(const std::vector<MetaName>& names) {
-  for (const MetaName& name : names) {
-    if (name.kind != kSnapshotKind) return "name of an unknown kind";
-    Line* const line = store_->FindLine(name.line);
-    if (line == nullptr || names_.contains(ByteView(name.name)) ||
-        !store_->HasPin(*line, name.epoch)) {
-      return "snapshot without its version";
-    }
-    store_->HoldPin(*line, name.epoch, true);
-    Add(name.name, {.line = line,
-                    .epoch = name.epoch,
-                    .moment_ms = name.created_ms,
-                    .deadline_ms = name.deadline_ms});
-    names_.find(ByteView(name.name))->second.saved = true;
+std::string Snapshots::Restore(const MetaName& name) {
+  const auto [text, branch] = SplitMetaName(name.name);
+  Line* const line = store_->FindLine(name.line);
+  if (line == nullptr || names_.contains(text) || !store_->HasPin(*line, name.epoch)) {
+    return "snapshot without its version";
   }
+  store_->HoldPin(*line, name.epoch, true);
+  Snapshot snapshot;
+  snapshot.line = line;
+  snapshot.epoch = name.epoch;
+  snapshot.moment_ms = name.created_ms;
+  snapshot.deadline_ms = name.deadline_ms;
+  snapshot.branch = Owned(branch);
+  Add(text, snapshot);
+  names_.find(text)->second.saved = true;
   return {};
 }
 

@@ -21,6 +21,7 @@ namespace verso::storage {
 
 class PinHandle;
 class Store;
+struct Branch;
 
 struct Snapshot {
   Line* line = nullptr;
@@ -30,6 +31,7 @@ struct Snapshot {
   uint64_t number = 0;       // grows with each one taken
   bool saved = false;        // a committed save contains it
   bool in_save = false;      // the running save does
+  std::pmr::string branch;   // what it was taken of, by its present name
 };
 
 class Snapshots {
@@ -42,12 +44,14 @@ class Snapshots {
   const Map& all() const { return names_; }
   size_t size() const { return names_.size(); }
 
-  // Names the current version of a line, or the version that `of` names. The name must be free.
-  const Snapshot& Take(ByteView name, Line& line, uint64_t moment_ms, uint64_t deadline_ms);
+  // Names the current version of a branch, or the version that `of` names. The name must be free.
+  const Snapshot& Take(ByteView name, const Branch& branch, uint64_t moment_ms,
+                       uint64_t deadline_ms);
   const Snapshot& TakeOf(ByteView name, const Snapshot& of, uint64_t deadline_ms);
   bool Drop(ByteView name);  // false: there is none
   // Requires: `from` is there, `to` is not.
   void Rename(ByteView from, ByteView to);
+  void BranchRenamed(ByteView from, ByteView to);
   // Those whose deadline has come.
   void DropDue(uint64_t now_ms);
 
@@ -68,8 +72,8 @@ class Snapshots {
   void Describe(std::vector<MetaName>* names) const;
   void SaveBegins();
   void SaveEnds(bool committed);
-  // Empty: good. Its holders take the pins before those that nobody kept are dropped.
-  std::string Restore(const std::vector<MetaName>& names);
+  // Empty: good. The names must hold their pins before those that nobody kept are dropped.
+  std::string Restore(const MetaName& name);
 
  private:
   const Snapshot& Add(ByteView name, const Snapshot& snapshot);

@@ -5,6 +5,7 @@
 
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/snapshots.h"
 
@@ -46,6 +47,7 @@ Result<std::unique_ptr<Store>> Store::Create(const StoreOptions& options) {
   store->next_line_id_ = 0;
   store->meta_ = store->NewLine(nullptr, 0, false);
   store->main_ = store->NewLine(nullptr, 0, false);
+  store->branches_ = std::make_unique<Branches>(store.get(), store->main_);
   return store;
 }
 
@@ -236,6 +238,7 @@ void Store::DropHead(Line* line) {
 void Store::ExchangeMain(Line* line) {
   VERSO_CHECK(!line->headless_ && !line->scratch_);
   main_ = line;
+  branches_->main().line = line;
 }
 
 void Store::AfterDrop(Line* line) {

@@ -29,6 +29,7 @@
 
 namespace verso::storage {
 
+class Branches;
 class KeyObserver;
 class Snapshots;
 class Store;
@@ -120,6 +121,8 @@ class Store {
   Ref HoldPin(Line& line, Epoch epoch, bool kept);
   bool HasPin(Line& line, Epoch epoch) { return line.FindPin(epoch) != nullptr; }
   void Unpin(Line& line, Epoch epoch, bool kept = false);
+  Branches& branches() { return *branches_; }
+  const Branches& branches() const { return *branches_; }
   Snapshots& snapshots() { return *snapshots_; }
   const Snapshots& snapshots() const { return *snapshots_; }
   // A line that continues from a pinned version. Requires: the pin is live; the new line holds it
@@ -131,8 +134,7 @@ class Store {
   // The line has no head any more; it lives on without one as long as pins hold it (V10). The
   // pointer may be dead afterwards.
   void DropHead(Line* line);
-  void ExchangeMain(Line* line);  // PROMOTE: main() is now `line`; returns nothing, the old main
-                                  // line is still alive
+  void ExchangeMain(Line* line);  // main() is now `line`, of which `main` is the name
   // Publication (V6): makes the subtree that `from` (a scratch line's slot) names the content of
   // *to (a slot in a writable page of `line`): pages with birth > both frozen are linked, the
   // others copied; the old content of *to is retired. Afterwards *from is null.
@@ -211,6 +213,7 @@ class Store {
   Line* main_ = nullptr;
   Line* meta_ = nullptr;  // id 0: owns the super-root, the meta pages and the chunks of dead lists
   std::unique_ptr<Reclaimer> reclaimer_;
+  std::unique_ptr<Branches> branches_;
   std::unique_ptr<Snapshots> snapshots_;
 
   // Saves.

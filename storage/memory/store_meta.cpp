@@ -137,6 +137,12 @@ Error Damaged(const std::string& what) {
 
 }  // namespace
 
+std::pair<ByteView, ByteView> SplitMetaName(ByteView name) {
+  const size_t zero = name.find('\0');
+  if (zero == ByteView::npos) return {name, {}};
+  return {name.substr(0, zero), name.substr(zero + 1)};
+}
+
 std::string EncodeMeta(const MetaTable& table) {
   Writer out;
   out.Put(table.base);

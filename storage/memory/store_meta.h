@@ -18,10 +18,12 @@
 //   n x item     of the background queue: u32 kind, u32 direct, u32 line (0 none), u64 died,
 //                u64 above, u64 fork, n x Ref
 //   n x name     u32 kind (1 branch, 2 snapshot), u32 line, u64 epoch, u64 created ms,
-//                u64 deadline ms, n x byte
+//                u64 deadline ms, n x byte: the name, then zero and the name of the branch that a
+//                branch was made from or a snapshot taken of
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/base/hash.h"
@@ -63,6 +65,9 @@ struct MetaItem {
   std::vector<Ref> refs;
 };
 
+inline constexpr uint32_t kMetaBranch = 1;
+inline constexpr uint32_t kMetaSnapshot = 2;
+
 struct MetaName {
   uint32_t kind = 0;
   LineId line = 0;
@@ -82,6 +87,9 @@ struct MetaTable {
   std::vector<MetaItem> items;
   std::vector<MetaName> names;
 };
+
+// A MetaName::name in its two parts.
+std::pair<ByteView, ByteView> SplitMetaName(ByteView name);
 
 std::string EncodeMeta(const MetaTable& table);
 // Bytes may come from a disk: everything is checked. Fails: kCorruption, kIncompatible (a newer

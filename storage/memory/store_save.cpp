@@ -5,6 +5,7 @@
 
 #include "storage/base/check.h"
 #include "storage/base/unforked_memory.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/snapshots.h"
 #include "storage/memory/store.h"
@@ -50,6 +51,7 @@ class StoreMeta {
       out.fork = item.fork;
       out.refs.assign(item.refs.begin(), item.refs.end());
     });
+    store.branches_->Describe(&table.names);
     store.snapshots_->Describe(&table.names);
     return table;
   }
@@ -213,8 +215,11 @@ Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
     item->refs.assign(in.refs.begin(), in.refs.end());
   }
   store->next_line_id_ = table.next_line_id;
-  if (const std::string fault = store->snapshots_->Restore(table.names); !fault.empty()) {
-    return damaged(fault);
+  for (const MetaName& name : table.names) {
+    const std::string fault = name.kind == kMetaBranch     ? store->branches_->Restore(name)
+                              : name.kind == kMetaSnapshot ? store->snapshots_->Restore(name)
+                                                           : "name of an unknown kind";
+    if (!fault.empty()) return damaged(fault);
   }
   return {};
 }
