@@ -18,6 +18,7 @@ extern const CommandFamily kGeoCommands;              // cmd_geo.cpp
 extern const CommandFamily kGeoSearchCommands;        // cmd_geo_search.cpp
 extern const CommandFamily kKeyCommands;              // cmd_key.cpp
 extern const CommandFamily kKeyScanCommands;          // cmd_key_scan.cpp
+extern const CommandFamily kDumpCommands;             // cmd_dump.cpp
 extern const CommandFamily kExpireCommands;           // cmd_expire.cpp
 extern const CommandFamily kSortCommands;             // cmd_sort.cpp
 extern const CommandFamily kListCommands;             // cmd_list.cpp

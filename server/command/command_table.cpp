@@ -36,7 +36,7 @@ CommandTable::CommandTable() {
         kClientCommands,      kServerCommands,        kConfigCommands,
         kDebugCommands,       kAboutCommands,         kSlowlogCommands,
         kSnapshotCommands,    kBranchCommands,        kAsofCommands,
-        kIntrospectCommands,  kSortCommands}) {
+        kIntrospectCommands,  kSortCommands,          kDumpCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

@@ -91,8 +91,9 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
       continue;
     }
     const ReadView view(store, state_->LineOf(context.session()), db, state_->now_ms);
-    const CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
-                                    &context.session(), &context.environment());
+    CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
+                              &context.session(), &context.environment());
+    of_command.SetInUnit(true);
     WriteNeed need = NeedOf(row, request, of_command, view);
     if (values_matter) {
       std::vector<KeyPosition> keys;

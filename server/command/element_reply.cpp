@@ -14,6 +14,7 @@
 namespace verso::server {
 
 using storage::Access;
+using storage::ElementName;
 using storage::ElementTrie;
 using storage::Key;
 using storage::PageArena;
@@ -23,15 +24,6 @@ using storage::ValueType;
 using storage::ValueView;
 
 namespace {
-
-// The bytes of an entry's key as a string value, wherever they stand.
-ValueView FieldOf(const TrieEntry& entry) {
-  ValueView field;
-  field.external = entry.key_external;
-  field.bytes = entry.key_inline;
-  field.ref = entry.key_ref;
-  return field;
-}
 
 // visit(const ValueView& field, const ValueView& value) for each element of one that is not large.
 // Views are valid during the call.
@@ -112,14 +104,14 @@ class ElementsContinuation final : public Continuation {
   bool Emit(const PageArena& arena, Slice& slice) {
     const TrieEntry& entry = leaf_[next_];
     if (!half_begun_ && PartBytes(arena, entry, part_) <= kReplyBytesAtOnce) {
-      ReplyParts(slice.reply(), arena, FieldOf(entry), entry.value, part_);
+      ReplyParts(slice.reply(), arena, ElementName(entry), entry.value, part_);
       return true;
     }
     if (!half_begun_) {
       on_value_ = part_ == ElementPart::kValue;
       Begin(arena, entry);
     }
-    if (!bulk_.Run(arena, on_value_ ? entry.value : FieldOf(entry), slice)) return false;
+    if (!bulk_.Run(arena, on_value_ ? entry.value : ElementName(entry), slice)) return false;
     half_begun_ = false;
     if (on_value_ || part_ == ElementPart::kField) return true;
     on_value_ = true;
@@ -208,7 +200,7 @@ class RandomContinuation final : public Continuation {
       cursor_ = ElementTrie(view.arena(), value)
                     .trie()
                     .Scan(cursor_, 1, view.secret(), [&](const TrieEntry& entry) {
-                      if (Chosen()) Emit(view, slice, FieldOf(entry), entry.value);
+                      if (Chosen()) Emit(view, slice, ElementName(entry), entry.value);
                     });
     } else {
       SmallForEach(view.arena(), value, [&](const ValueView& field, const ValueView& content) {
@@ -225,7 +217,7 @@ class RandomContinuation final : public Continuation {
       if (!entry) {
         left_ = 0;
       } else if (!distinct_ || seen_.insert({entry->place.leaf.cell(), entry->place.slot}).second) {
-        Emit(view, slice, FieldOf(*entry), entry->value);
+        Emit(view, slice, ElementName(*entry), entry->value);
       }
       return;
     }
@@ -273,7 +265,7 @@ Outcome ReplyAllElements(const ReadView& view, CommandContext& context, const Ke
   if (!at_once) return context.Yield(std::make_unique<ElementsContinuation>(key, part, header));
   WriteHeader(context.reply(), header, count);
   elements.trie().ForEach([&](const TrieEntry& entry) {
-    ReplyParts(context.reply(), arena, FieldOf(entry), entry.value, part);
+    ReplyParts(context.reply(), arena, ElementName(entry), entry.value, part);
   });
   return Outcome::kDone;
 }
@@ -284,7 +276,7 @@ Outcome ReplyRandomElement(const ReadView& view, CommandContext& context, const 
   const uint64_t random = context.Random();
   if (storage::CollectionRef(value)) {
     const std::optional<TrieEntry> entry = ElementTrie(arena, value).trie().Random(random);
-    entry ? ReplyString(reply, arena, FieldOf(*entry)) : reply.Null();
+    entry ? ReplyString(reply, arena, ElementName(*entry)) : reply.Null();
     return Outcome::kDone;
   }
   const uint64_t count = CountOf(arena, value);
@@ -371,7 +363,8 @@ void ReplyScan(const ReadView& view, CommandContext& context, const ValueView* v
           });
   reply.Bulk(Decimal(next));
   reply.Array(found.size() * parts);
-  for (const TrieEntry& entry : found) ReplyParts(reply, arena, FieldOf(entry), entry.value, part);
+  for (const TrieEntry& entry : found)
+    ReplyParts(reply, arena, ElementName(entry), entry.value, part);
 }
 
 Outcome RunAtOnce(const ReadView& view, CommandContext& context, Continuation& work) {

@@ -30,6 +30,15 @@ inline constexpr std::string_view kBitOffset = "ERR bit offset is not an integer
 inline constexpr std::string_view kBitValue = "ERR bit is not an integer or out of range";
 inline constexpr std::string_view kInvalidCursor = "ERR invalid cursor";
 inline constexpr std::string_view kDatabaseOutOfRange = "ERR DB index is out of range";
+inline constexpr std::string_view kBusyKey = "BUSYKEY Target key name already exists.";
+inline constexpr std::string_view kInvalidIdletime = "ERR Invalid IDLETIME value, must be >= 0";
+inline constexpr std::string_view kInvalidFrequency =
+    "ERR Invalid FREQ value, must be >= 0 and <= 255";
+inline constexpr std::string_view kInvalidTtl = "ERR Invalid TTL value, must be >= 0";
+inline constexpr std::string_view kBadDump = "ERR DUMP payload version or checksum are wrong";
+inline constexpr std::string_view kBadDataFormat = "ERR Bad data format";
+inline constexpr std::string_view kNotDumpable =
+    "ERR The value has an entry that is too large to be dumped";
 inline constexpr std::string_view kUnknownType = "ERR unknown type name";
 inline constexpr std::string_view kNotLfu =
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "

@@ -51,6 +51,15 @@ class ElementTrieWriter {
   TrieWriter trie_;
 };
 
+// The bytes of an entry's key, wherever they stand, as a string value.
+inline ValueView ElementName(const TrieEntry& entry) {
+  ValueView name;
+  name.external = entry.key_external;
+  name.bytes = entry.key_inline;
+  name.ref = entry.key_ref;
+  return name;
+}
+
 // visit(ByteView) with the bytes of an entry's key, wherever they stand.
 template <typename Visit>
 void WithElement(const PageArena& arena, const TrieEntry& entry, Visit&& visit) {

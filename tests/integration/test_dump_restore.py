@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+"""DUMP and RESTORE: between this server and Redis both ways, over restarts, beside other clients, at
+the memory limit."""
+
+import os
+import random
+import shutil
+import subprocess
+import unittest
+
+import resp
+
+REDIS = shutil.which("redis-server")
+
+
+class Redis(resp.Server):
+    """Redis itself, in place of our own server."""
+
+    def _spawn(self, more):
+        command = [REDIS, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory, "--save", ""]
+        with open(self.log_path, "ab") as log:
+            self.log_start = log.tell()
+            self.process = subprocess.Popen([*command, *self.arguments, *more], stdout=log,
+                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+
+def fill(client):
+    """Values of every type, small and large, of integers, texts, bytes; answers their names."""
+    chosen = random.Random(7)
+    texts = ["", "0", "-1", "127", "128", "-129", "32768", "-8388609", "2147483648", "-9223372036854775808",
+             "1.5", "01", "word", "x" * 63, "y" * 64, "z" * 300, "long " * 900, b"\x00\xff\r\n", b"\xfe" * 5000]
+    many = [chosen.randbytes(chosen.randrange(1, 40)).hex() for _ in range(1500)]
+    commands = [("SET", f"string:{number}", text) for number, text in enumerate(texts)]
+    for name, elements in (("small", texts), ("integers", range(-200, 200)), ("many", many), ("one", ["element"])):
+        elements = list(elements)
+        commands += [("RPUSH", f"list:{name}", *elements),
+                     ("SADD", f"set:{name}", *elements),
+                     ("HSET", f"hash:{name}", *[part for pair in zip(elements, reversed(elements)) for part in pair])]
+        scores = ["0", "1.5", "-inf", "+inf", "3", "-250", "1e100", "0.1"]
+        commands.append(("ZADD", f"zset:{name}", *[part for number, element in enumerate(elements)
+                                                   for part in (scores[number % len(scores)], element)]))
+    commands.append(("PFADD", "hyperloglog", *many))
+    for number in range(350):
+        fields = ["field", number, "text", texts[number % len(texts)]]
+        if number % 40 == 3:
+            fields += ["another", "field"]
+        commands.append(("XADD", "stream:many", f"{1000 + number // 3}-{number % 3 + 1}", *fields))
+    commands += [("XDEL", "stream:many", "1004-1", "1005-2", "1116-2"),
+                 ("XGROUP", "CREATE", "stream:many", "group", "0"),
+                 ("XGROUP", "CREATE", "stream:many", "idle", "$"),
+                 ("XREADGROUP", "GROUP", "group", "one", "COUNT", 30, "STREAMS", "stream:many", ">"),
+                 ("XREADGROUP", "GROUP", "group", "two", "COUNT", 30, "STREAMS", "stream:many", ">"),
+                 ("XREADGROUP", "GROUP", "group", "one", "COUNT", 5, "STREAMS", "stream:many", "0"),
+                 ("XACK", "stream:many", "group", "1000-2", "1001-1"),
+                 ("XGROUP", "CREATECONSUMER", "stream:many", "group", "none"),
+                 ("XGROUP", "CREATE", "stream:empty", "group", "$", "MKSTREAM"),
+                 ("XADD", "stream:one", "5-5", "field", "value")]
+    for command, reply in zip(commands, client.pipeline(commands)):
+        if isinstance(reply, resp.Error):
+            raise AssertionError(f"{command[:3]}: {reply}")
+    return sorted(client.command("KEYS", "*"))
+
+
+def content(client, key):
+    """All that a key holds, in a form that two servers agree on. The client speaks RESP3."""
+    kind = client.command("TYPE", key)
+    if kind == b"string":
+        return client.command("GET", key)
+    if kind == b"list":
+        return client.command("LRANGE", key, 0, -1)
+    if kind == b"set":
+        return set(client.command("SMEMBERS", key))
+    if kind == b"hash":
+        return client.command("HGETALL", key)
+    if kind == b"zset":
+        return client.command("ZRANGE", key, 0, -1, "WITHSCORES")
+    return stream_content(client.command("XINFO", "STREAM", key, "FULL", "COUNT", 0))
+
+
+def stream_content(info):
+    """What every version of Redis tells of a stream."""
+    groups = []
+    for group in info[b"groups"]:
+        consumers = sorted((consumer[b"name"], consumer[b"seen-time"], tuple(map(tuple, consumer[b"pending"])))
+                           for consumer in group[b"consumers"])
+        groups.append((group[b"name"], group[b"last-delivered-id"], group[b"pel-count"],
+                       tuple(map(tuple, group[b"pending"])), consumers))
+    return info[b"length"], info[b"last-generated-id"], info[b"entries"], sorted(groups)
+
+
+def stream_numbers(info):
+    """What version 9 does not tell."""
+    return (info[b"max-deleted-entry-id"], info[b"entries-added"], info[b"recorded-first-entry-id"],
+            sorted((group[b"name"], group[b"entries-read"]) for group in info[b"groups"]))
+
+
+@unittest.skipIf(REDIS is None, "redis-server is not installed")
+class WithRedis(unittest.TestCase):
+    # How Redis keeps values decides what its payloads look like.
+    LARGE = ["--hash-max-listpack-entries", "0", "--zset-max-listpack-entries", "0",
+             "--set-max-intset-entries", "0", "--list-max-listpack-size", "3", "--rdbcompression", "no"]
+    PACKED = ["--hash-max-listpack-entries", "5000", "--hash-max-listpack-value", "10000",
+              "--zset-max-listpack-entries", "5000", "--zset-max-listpack-value", "10000",
+              "--set-max-intset-entries", "5000", "--list-max-listpack-size", "5000",
+              "--list-compress-depth", "1"]
+
+    def pair(self, *arguments):
+        ours = resp.Server(save="")
+        theirs = Redis(*arguments)
+        for server in (ours, theirs):
+            self.addCleanup(server.close)
+            server.start()
+        return ours.client(protocol=3), theirs.client(protocol=3)
+
+    def test_what_redis_dumps_is_restored_here(self):
+        for arguments in ([], self.LARGE, self.PACKED):
+            ours, theirs = self.pair(*arguments)
+            for key in fill(theirs):
+                with self.subTest(key=key, arguments=arguments):
+                    payload = theirs.command("DUMP", key)
+                    self.assertEqual(ours.command("RESTORE", key, 0, payload), b"OK")
+                    self.assertEqual(content(ours, key), content(theirs, key))
+                    if key.startswith(b"stream"):
+                        told = [stream_numbers(client.command("XINFO", "STREAM", key, "FULL", "COUNT", 0))
+                                for client in (ours, theirs)]
+                        self.assertEqual(told[0], told[1])
+            self.assertEqual(ours.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_what_is_dumped_here_is_restored_by_redis(self):
+        ours, theirs = self.pair()
+        for key in fill(ours):
+            with self.subTest(key=key):
+                payload = ours.command("DUMP", key)
+                self.assertEqual(theirs.command("RESTORE", key, 0, payload), b"OK")
+                self.assertEqual(content(theirs, key), content(ours, key))
+                # And back: what was lost on the way out is lost for good, the rest is the same.
+                back = theirs.command("DUMP", key)
+                self.assertEqual(ours.command("RESTORE", b"back", 0, back, "REPLACE"), b"OK")
+                self.assertEqual(content(ours, b"back"), content(theirs, key))
+        self.assertEqual(ours.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_damaged_payloads_are_errors_for_both(self):
+        ours, theirs = self.pair()
+        fill(theirs)
+        for key in (b"hash:small", b"zset:many", b"stream:many", b"list:one"):
+            payload = theirs.command("DUMP", key)
+            for place in (0, len(payload) // 2, len(payload) - 1):
+                damaged = payload[:place] + bytes([payload[place] ^ 1]) + payload[place + 1:]
+                errors = [client.pipeline([("RESTORE", "new", 0, damaged)])[0] for client in (ours, theirs)]
+                self.assertIsInstance(errors[0], resp.Error)
+                self.assertEqual(errors[0], errors[1])
+        self.assertEqual(ours.command("DBSIZE"), 0)
+
+
+class Alone(unittest.TestCase):
+    def test_a_restored_value_survives_a_save_and_a_kill(self):
+        with resp.Server(save="") as server:
+            client = server.client(protocol=3)
+            for key in fill(client):
+                payload = client.command("DUMP", key)
+                self.assertEqual(client.command("RESTORE", b"copy:" + key, 10 ** 8, payload), b"OK")
+            digest = client.command("DEBUG", "DIGEST")
+            client.command("SAVE")
+            server.kill()
+            server.start()
+            client = server.client()
+            self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
+            self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_restoring_beside_a_save(self):
+        with resp.Server(save="") as server:
+            client = server.client(protocol=3)
+            keys = fill(client)
+            digest = client.command("DEBUG", "DIGEST")
+            payloads = [client.command("DUMP", key) for key in keys]
+            client.command("BGSAVE")
+            for key, payload in zip(keys, payloads):
+                client.command("RESTORE", key, 0, payload, "REPLACE")
+                client.command("RESTORE", b"late:" + key, 0, payload)
+            resp.wait_until(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
+            self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+            server.kill()
+            server.start()
+            client = server.client()
+            self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
+            self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_a_large_dump_stalls_nobody_and_can_be_left(self):
+        with resp.Server(save="") as server:
+            writer = server.client()
+            for start in range(0, 200_000, 5000):
+                pairs = [part for number in range(start, start + 5000) for part in (f"field:{number}", number)]
+                writer.command("HSET", "hash", *pairs)
+            reader, other = server.client(), server.client()
+            reader.send_raw(resp.encode(("DUMP", "hash")))
+            for number in range(50):
+                other.command("HSET", "hash", f"later:{number}", "x")
+            self.assertEqual(other.command("PING"), b"PONG")
+            payload = reader.read()
+            # The version of one moment, and a payload that is whole.
+            self.assertEqual(other.command("RESTORE", "copy", 0, payload), b"OK")
+            self.assertIn(other.command("HLEN", "copy") - 200_000, range(51))
+            reader.send_raw(resp.encode(("DUMP", "hash")))
+            reader.close()
+            self.assertEqual(other.command("DEL", "hash", "copy"), 2)
+            resp.wait_until(lambda: server.info("everything").get("reclaim_backlog", "0") == "0", "nothing is left")
+            self.assertEqual(other.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_at_the_memory_limit_nothing_is_changed(self):
+        with resp.Server(save="") as server:
+            client = server.client()
+            client.command("SET", "key", "old")
+            client.command("SET", "big", os.urandom(1 << 20))
+            payload = client.command("DUMP", "big")
+            client.command("CONFIG", "SET", "maxmemory", "1")
+            digest = client.command("DEBUG", "DIGEST")
+            for arguments in ((), ("REPLACE",)):
+                reply = client.pipeline([("RESTORE", "key", 0, payload, *arguments)])[0]
+                self.assertEqual(reply.code, "OOM")
+            self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
+
+
+if __name__ == "__main__":
+    unittest.main()
