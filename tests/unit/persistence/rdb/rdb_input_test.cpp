@@ -70,7 +70,6 @@ TEST_CASE("strings of every form are read back, and no part of one") {
 }
 
 TEST_CASE("no memory is taken for what the bytes cannot hold") {
-  const std::string many = "\x81\x00\x00\x00\x40\x00\x00\x00\x00";
   CHECK(ReadString(std::string("\x81\x00\x00\x00\x40\x00\x00\x00\x00", 9)) == "<fault>");
   CHECK(ReadString("\x80\x7F\xFF\xFF\xFF"
                    "abc") == "<fault>");
