@@ -12,7 +12,7 @@ using storage::ValueView;
 
 namespace {
 
-// Nobody is told about changes of what nobody sees yet.
+// Nobody hears of it: a scratch line has no observers.
 constexpr KeyEvent kBuilt{"restore", 'g', 0};
 
 constexpr uint64_t kElementsAtOnce = 64;
