@@ -17,6 +17,26 @@ bool TouchesOnlyOwnSession(const CommandEntry& entry) {
   return name == "select" || name == "ping" || name == "echo";
 }
 
+// What a write leaves behind however short its arguments: an element of a collection; a chunk of a
+// string and what leads to it.
+size_t StaysAtLeast(const CommandSpec& row) {
+  const bool of_string = row.group == Group::kString || row.group == Group::kBitmap ||
+                         row.group == Group::kHyperLogLog;
+  return of_string ? 8192 : 1024;
+}
+
+// The bytes that a value may take when a command gives it another form; nothing for a large one:
+// its form stays.
+size_t NewFormBytes(const std::optional<storage::ValueView>& value) {
+  if (!value) return 0;
+  if (!value->external) return 8 * value->bytes.size();
+  return value->ref.kind() == storage::PageKind::kValue ? 8 * value->ref.size() : 0;
+}
+
+bool IsLarge(const std::optional<storage::ValueView>& value) {
+  return value && value->external && value->ref.kind() != storage::PageKind::kValue;
+}
+
 // The rest of an EXEC of reads, from the long one that made it yield (D2).
 class ExecRest final : public Continuation {
  public:
@@ -69,14 +89,25 @@ Outcome Dispatcher::RunInUnit(const Request& request, Session& session, ReplyWri
   return Invoke(*request.entry, request, session, reply, rest, pinned);
 }
 
-// Each command's worst case on what is there now. One that depends on values which earlier ones may
-// have made longer gets what those have brought along on top.
+// An estimate is the worst case of one command by itself: a collection that becomes large, paths
+// copied, leaves split on every level. Together the commands of an EXEC need much less than the sum
+// (thousands of HSETs, some hundred KiB each by themselves), for what is copied or becomes large
+// does so once. So the largest estimate counts once, and of each command what may stay behind it:
+//   one key, grows by its arguments    these many times over, and of a small value its new form
+//   one key, takes away                the estimate, once for each key
+//   several keys                       the estimate, unless all their values are small
+//   as for paths                       one in the key space and one in the value; Reserve() knows
+//                                      that many share theirs
+// Should that not suffice for one of them, it gets -OOM when its turn comes, as by itself.
 bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandContext& context) {
   storage::Store& store = *state_->store;
   WriteNeed all;
   int db = context.session().db;
-  size_t brought = 0;
+  size_t largest = 0;
+  size_t brought = 0;      // by the commands so far, for others to copy
+  size_t from_others = 0;  // what those that copy it may need
   std::unordered_set<uint64_t> written;
+  std::unordered_set<uint64_t> taken_from;
   bool values_matter = false;
   for (const Request& request : queue) values_matter |= request.entry->row->reserve != nullptr;
   for (const Request& request : queue) {
@@ -94,23 +125,47 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
     CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
                               &context.session(), &context.environment());
     of_command.SetInUnit(true);
-    WriteNeed need = NeedOf(row, request, of_command, view);
-    if (values_matter) {
-      std::vector<KeyPosition> keys;
-      FindKeys(row, request.arguments, &keys);
-      bool depends = false;
-      for (const KeyPosition& key : keys) {
-        const uint64_t hash = view.MakeKey(request.arguments[key.index]).hash;
-        depends |= !written.insert(hash).second;
-      }
-      if (row.reserve != nullptr && depends) need.payload += brought;
-      brought += request.bytes;
-      // What one key gets from another is in the estimate.
-      if (row.reserve != nullptr && keys.size() > 1) brought += need.payload;
-    }
-    all.payload += need.payload;
+    const WriteNeed need = NeedOf(row, request, of_command, view);
     all.keys += need.keys;
+    brought += request.bytes;
+    if (!values_matter) {
+      all.payload += need.payload;
+      continue;
+    }
+    std::vector<KeyPosition> positions;
+    FindKeys(row, request.arguments, &positions);
+    bool depends = false;
+    bool large = positions.empty();
+    size_t stays = StaysAtLeast(row) + 16 * request.bytes;
+    for (const KeyPosition& position : positions) {
+      const storage::Key key = view.MakeKey(request.arguments[position.index]);
+      const bool first = written.insert(key.hash).second;
+      depends |= !first;
+      if (row.reserve == nullptr) continue;
+      const std::optional<storage::ValueView> value = view.Find(key, storage::Access::kPeek);
+      large |= IsLarge(value);
+      if (first) stays += NewFormBytes(value);
+    }
+    if (row.reserve == nullptr) {
+      all.payload += need.payload;
+      continue;
+    }
+    ++all.keys;
+    largest = std::max(largest, need.payload);
+    if (positions.size() == 1 && !row.Has(kDenyOom)) {
+      const uint64_t hash = view.MakeKey(request.arguments[positions[0].index]).hash;
+      if (taken_from.insert(hash).second) all.payload += need.payload;
+      continue;
+    }
+    stays = positions.size() != 1 && large ? need.payload : std::min(stays, need.payload);
+    all.payload += stays;
+    if (positions.size() != 1) {
+      if (depends) from_others += brought;
+      brought += stays;
+    }
   }
+  // Chains of copies: beyond this each command must see for itself.
+  all.payload += largest + std::min(from_others, 4 * brought);
   return Reserve(all, flags);
 }
 

@@ -153,6 +153,38 @@ TEST_CASE("transaction: what one command makes longer, the next may need to copy
   CHECK(redis("strlen", "c") == ":1048577\r\n");
 }
 
+TEST_CASE("transaction: thousands of small writes take room together, not a worst case each") {
+  using Words = std::vector<std::string>;
+  const std::vector<Words> commands = {{"hset", "KEY", "N", "v"},           {"sadd", "KEY", "N"},
+                                       {"zadd", "KEY", "1", "N"},           {"rpush", "KEY", "N"},
+                                       {"xadd", "KEY", "*", "f", "N"},      {"append", "KEY", "N"},
+                                       {"setbit", "KEY", "N", "1"},         {"pfadd", "KEY", "N"},
+                                       {"lmove", "a", "b", "left", "right"}};
+  for (const bool one_key : {true, false}) {
+    for (const Words& command : commands) {
+      CAPTURE(command[0], one_key);
+      CommandFixture redis(false);
+      redis("rpush", "a", std::string(100, 'x'), "y");
+      const size_t before = redis.store().arena().stats().bytes_backed;
+      redis("multi");
+      constexpr int kCommands = 1500;
+      for (int i = 0; i < kCommands; ++i) {
+        const std::string number = std::to_string(i);
+        Words words = command;
+        for (std::string& word : words) {
+          if (word == "N") word = number;
+          if (word == "KEY") word = one_key ? "key" : "key" + number;
+        }
+        redis.Run({words.begin(), words.end()});
+      }
+      const std::string reply = redis("exec");
+      CHECK(reply.starts_with("*1500\r\n"));
+      CHECK(reply.find("-OOM") == std::string::npos);
+      CHECK(redis.store().arena().stats().bytes_backed - before < size_t{48} << 20);
+    }
+  }
+}
+
 TEST_CASE("transaction: SELECT inside holds, and the log hears of it") {
   CommandFixture redis;
   redis("multi");
