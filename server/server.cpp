@@ -421,7 +421,7 @@ uint64_t Server::Cron() {
 
 void Server::ExpireSome() {
   expire_more_ = false;
-  if (state_.loading || state_.now_ms < state_.pause.until_ms) return;
+  if (state_.loading || !state_.expires_actively || state_.now_ms < state_.pause.until_ms) return;
   for (const auto& [name, branch] : store_->branches().all()) {
     if (!ExpireSomeOf(*branch.line)) break;
   }

@@ -74,6 +74,7 @@ struct ServerState {
   uint64_t bytes_outside_arena = 0;
   ClientPause pause;
   SlowLog slow_log;
+  bool expires_actively = true;  // DEBUG SET-ACTIVE-EXPIRE
   bool loading = false;
   bool last_save_failed = false;
 

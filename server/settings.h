@@ -66,6 +66,15 @@ struct Settings {
   int64_t stream_node_max_entries = 100;
   uint64_t hll_sparse_max_bytes = 3000;
 
+  // Accepted and shown for those who set them; the server does always what the default says.
+  bool lazyfree_lazy_eviction = true;  // V9: everything big is freed in slices
+  bool lazyfree_lazy_expire = true;
+  bool lazyfree_lazy_server_del = true;
+  bool lazyfree_lazy_user_del = true;
+  bool lazyfree_lazy_user_flush = true;
+  int64_t list_compress_depth = 0;
+  int64_t sanitize_dump_payload = 1;  // "yes"
+
   // Looking on.
   int64_t slowlog_log_slower_than = 10000;  // microseconds; negative: never
   int64_t slowlog_max_len = 128;

@@ -13,6 +13,7 @@
 #   tests/run.sh style                the style rules alone
 #   tests/run.sh format               rewrite the sources with clang-format
 #   tests/run.sh tidy [PATH ...]      clang-tidy over all sources, or those whose path matches
+#   tests/run.sh tcl FOLDER [UNIT ...]  the suite in FOLDER, a source tree of Redis 7.2
 #   tests/run.sh demo                 real data end to end (tests/demo.sh)
 #   tests/run.sh docker               build the image and try it (tests/docker_check.sh)
 set -euo pipefail
@@ -146,6 +147,14 @@ bench() {
   return "$status"
 }
 
+tcl() {
+  packages build suite
+  build build/release -- verso-server
+  local folder
+  folder=$(cd "$OLDPWD" && realpath "${1:-.}")  # the caller may have named it from elsewhere
+  exec tests/compat/tcl.py "$folder" "${@:2}"
+}
+
 tidy() {
   packages build test lint
   configure build/release  # for its list of compile commands
@@ -161,7 +170,7 @@ case $command in
   *) [ $# -eq 0 ] || shift ;;
 esac
 case $command in
-  full | fast | model | fuzz | bench | tidy) "$command" "$@" ;;
+  full | fast | model | fuzz | bench | tcl | tidy) "$command" "$@" ;;
   asan | ubsan) sanitized asan address,undefined "$@" ;;
   tsan) sanitized tsan thread "$@" ;;
   style) packages build test && exec /usr/bin/python3 tests/style/check.py "$@" ;;

@@ -63,9 +63,20 @@ Outcome DebugAudit(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
+// Expired keys stay in memory then, as absent as before: tests need them there.
+Outcome DebugSetActiveExpire(Server& server, CommandContext& context) {
+  if (!Allowed(server, context)) return Outcome::kDone;
+  int64_t on = 0;
+  if (!ParseInteger(context[2], &on)) return context.Fail(error::kNotInteger);
+  server.state().expires_actively = on != 0;
+  context.reply().Ok();
+  return Outcome::kDone;
+}
+
 constexpr char kDebug[] = "debug";
 constexpr uint64_t kFlags = kAdmin | kNoScript | kStale;
 constexpr ArgSpec kSleepArgs[] = {{.name = "seconds", .type = ArgType::kDouble}};
+constexpr ArgSpec kSwitchArgs[] = {{.name = "on", .type = ArgType::kInteger}};
 constexpr ArgSpec kValueArgs[] = {{.name = "key", .flags = kMultiple}};
 
 constexpr CommandSpec kSubcommands[] = {
@@ -103,6 +114,15 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(N) in the number of pages",
      .summary = "Checks every structure and that all memory is accounted for.",
      .run = &DebugAudit},
+    {.name = "set-active-expire",
+     .arity = 3,
+     .flags = kFlags,
+     .group = Group::kServer,
+     .args = kSwitchArgs,
+     .since = "0.1.0",
+     .complexity = "O(1)",
+     .summary = "Lets expired keys stay in memory (0) or be removed as they expire (1).",
+     .run = &DebugSetActiveExpire},
     {.name = "help",
      .arity = 2,
      .flags = kFlags | kLoading,

@@ -81,6 +81,20 @@ class Expire(resp.ServerCase):
         self.assertEqual(redis.command("DBSIZE"), 2)
         self.assertEqual(sorted(redis.command("KEYS", "*")), [b"later", b"stays"])
 
+    def test_expired_keys_that_are_still_there(self):
+        redis = self.redis
+        self.fails("ERR value is not an integer or out of range", "DEBUG", "SET-ACTIVE-EXPIRE", "x")
+        expired_before = self.server.info()["expired_keys"]
+        redis.command("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+        redis.command("SET", "k", "v", "PX", 1)
+        resp.wait_until(lambda: redis.command("EXISTS", "k") == 0, "the deadline passes")
+        self.assertEqual(redis.command("DBSIZE"), 0)
+        self.assertEqual(redis.command("EXPIRE", "k", 10), 0)  # nothing comes to life again
+        self.assertEqual(self.server.info()["expired_keys"], expired_before)
+        redis.command("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+        resp.wait_until(lambda: self.server.info()["expired_keys"] != expired_before,
+                        "what had been left was removed")
+
     def test_a_key_is_never_seen_after_its_deadline(self):
         redis = self.redis
         for _ in range(20):
