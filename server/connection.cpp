@@ -291,11 +291,13 @@ void Connection::FinishParked(uint64_t mark, Outcome outcome) {
 void Connection::EndParked(const std::function<void(ReplyWriter&)>& write) {
   session_.parked.reset();
   const uint64_t mark = out_.written();
+  const uint64_t errors_before = reply_.errors();
   if (write != nullptr) {
     write(reply_);
   } else {
     reply_.NullArray();
   }
+  server_->dispatcher().CountWaited(session_, reply_, errors_before);
   MuteReply(mark, true);
   server_->WantFlush(this);
   server_->WantRun(this);

@@ -187,12 +187,16 @@ std::optional<uint64_t> Fit(const Operation& operation, __int128 number) {
   return static_cast<uint64_t>(number) & Bits::Mask(bits);
 }
 
-// Runs all operations; the replies go out in their order.
-void RunAll(CommandContext& context, const std::vector<Operation>& operations, Bits* bits) {
+// Runs all operations; the replies go out in their order. Returns how many changed something:
+// whatever is written counts where the string `grows`.
+uint32_t RunAll(CommandContext& context, const std::vector<Operation>& operations, bool grows,
+                Bits* bits) {
+  uint32_t changes = 0;
   context.reply().Array(operations.size());
   for (const Operation& operation : operations) {
     const Field& field = operation.field;
-    const int64_t old = AsNumber(field, bits->Get(field));
+    const uint64_t old_bits = bits->Get(field);
+    const int64_t old = AsNumber(field, old_bits);
     if (operation.action == Action::kGet) {
       context.reply().Integer(old);
       continue;
@@ -207,9 +211,12 @@ void RunAll(CommandContext& context, const std::vector<Operation>& operations, B
       context.reply().Null();
       continue;
     }
-    bits->Set(field, *fitting);
     context.reply().Integer(set ? old : AsNumber(field, *fitting));
+    if (!grows && *fitting == old_bits) continue;
+    bits->Set(field, *fitting);
+    ++changes;
   }
+  return changes;
 }
 
 Outcome BitfieldRo(const ReadView& view, CommandContext& context) {
@@ -218,7 +225,7 @@ Outcome BitfieldRo(const ReadView& view, CommandContext& context) {
   const std::optional<ValueView> value = context.Lookup(view, context.KeyAt(view, 1));
   if (IsWrongType(value)) return context.Fail(error::kWrongType);
   Bits bits(view.arena(), value);
-  RunAll(context, operations, &bits);
+  RunAll(context, operations, false, &bits);
   return Outcome::kDone;
 }
 
@@ -234,13 +241,15 @@ Outcome Bitfield(WriteView& view, CommandContext& context) {
   if (IsWrongType(value)) return context.Fail(error::kWrongType);
   const uint64_t length = value.has_value() ? storage::StringLength(view.arena(), *value) : 0;
   Bits bits(view.arena(), value);
-  RunAll(context, operations, &bits);
+  const uint32_t count = RunAll(context, operations, end > length, &bits);
 
   const auto changes = bits.Changes();
   std::vector<WriteView::Patch> patches;
   if (end > length) patches.push_back({end - 1, ByteView("\0", 1)});
   for (const auto& [at, bytes] : changes) patches.push_back({at, bytes});
-  if (!patches.empty()) view.SetRanges(key, patches, kSetBitEvent);
+  if (!patches.empty()) {
+    view.SetRanges(key, patches, {kSetBitEvent.name, '$', std::max(count, uint32_t{1})});
+  }
   return Outcome::kDone;
 }
 

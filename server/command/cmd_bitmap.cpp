@@ -133,7 +133,15 @@ class CountContinuation final : public Continuation {
   int64_t ones_;
 };
 
+// A key that is missing, or of another type, says so before the words behind it are looked at.
 Outcome Bitcount(const ReadView& view, CommandContext& context) {
+  const Key key = context.KeyAt(view, 1);
+  const std::optional<ValueView> value = context.Lookup(view, key);
+  if (IsWrongType(value)) return context.Fail(error::kWrongType);
+  if (!value.has_value()) {
+    context.reply().Integer(0);
+    return Outcome::kDone;
+  }
   BitRange range;
   if (context.size() == 3 || context.size() > 5) return context.Fail(error::kSyntax);
   if (context.size() > 2) {
@@ -149,10 +157,7 @@ Outcome Bitcount(const ReadView& view, CommandContext& context) {
       }
     }
   }
-  const Key key = context.KeyAt(view, 1);
-  const std::optional<ValueView> value = context.Lookup(view, key);
-  if (IsWrongType(value)) return context.Fail(error::kWrongType);
-  if (!value.has_value() || (range.start < 0 && range.end < 0 && range.start > range.end) ||
+  if ((range.start < 0 && range.end < 0 && range.start > range.end) ||
       !range.Clip(storage::StringLength(view.arena(), *value))) {
     context.reply().Integer(0);
     return Outcome::kDone;
@@ -241,6 +246,13 @@ Outcome Bitpos(const ReadView& view, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   if (wanted != 0 && wanted != 1) return context.Fail("ERR The bit argument must be 1 or 0.");
   const bool bit = wanted == 1;
+  const Key key = context.KeyAt(view, 1);
+  const std::optional<ValueView> value = context.Lookup(view, key);
+  if (IsWrongType(value)) return context.Fail(error::kWrongType);
+  if (!value.has_value()) {  // nothing but zeros, without end
+    context.reply().Integer(bit ? -1 : 0);
+    return Outcome::kDone;
+  }
   if (context.size() > 6) return context.Fail(error::kSyntax);
   BitRange range;
   const bool end_given = context.size() >= 5;
@@ -254,13 +266,6 @@ Outcome Bitpos(const ReadView& view, CommandContext& context) {
   if (end_given) range.end = args.Integer();
   if (!args.ok()) return context.Fail(args.error());
 
-  const Key key = context.KeyAt(view, 1);
-  const std::optional<ValueView> value = context.Lookup(view, key);
-  if (IsWrongType(value)) return context.Fail(error::kWrongType);
-  if (!value.has_value()) {  // nothing but zeros, without end
-    context.reply().Integer(bit ? -1 : 0);
-    return Outcome::kDone;
-  }
   const uint64_t length = storage::StringLength(view.arena(), *value);
   if (!range.Clip(length)) {
     context.reply().Integer(-1);

@@ -21,9 +21,10 @@ constexpr KeyEvent kPfaddEvent{"pfadd", '$'};
 constexpr std::string_view kNotHll = "WRONGTYPE Key is not a valid HyperLogLog string value.";
 constexpr std::string_view kCorrupted = "INVALIDOBJ Corrupted HLL object detected";
 
-// False: the value is no HyperLogLog, and the error is replied. A missing one is empty.
+// False: the value is no HyperLogLog, and the error is replied. A missing one is empty. `header`:
+// nothing but that is asked for.
 bool Read(CommandContext& context, const storage::PageArena& arena,
-          const std::optional<ValueView>& value, HyperLogLog* hll) {
+          const std::optional<ValueView>& value, HyperLogLog* hll, bool header = false) {
   if (!value.has_value()) return true;
   if (IsWrongType(value)) {
     context.reply().Error(error::kWrongType);
@@ -34,6 +35,7 @@ bool Read(CommandContext& context, const storage::PageArena& arena,
   const HyperLogLog::Form form =
       fits ? hll->Parse(storage::StringCopy(arena, *value)) : HyperLogLog::Form::kNone;
   if (form == HyperLogLog::Form::kValid) return true;
+  if (form == HyperLogLog::Form::kCorrupted && header) return true;
   context.reply().Error(form == HyperLogLog::Form::kNone ? kNotHll : kCorrupted);
   return false;
 }
@@ -53,7 +55,7 @@ Outcome Pfadd(WriteView& view, CommandContext& context) {
   const Key key = context.KeyAt(view, 1);
   const std::optional<ValueView> old = view.FindForWrite(key);
   HyperLogLog hll;
-  if (!Read(context, view.arena(), old, &hll)) return Outcome::kDone;
+  if (!Read(context, view.arena(), old, &hll, context.size() == 2)) return Outcome::kDone;
   bool changed = !old.has_value();
   for (size_t i = 2; i < context.size(); ++i) changed |= hll.Add(context[i]);
   if (changed) Store(view, context, key, hll);

@@ -67,9 +67,12 @@ bool ReadGroupOptions(CommandContext& context, bool creates, GroupOptions* optio
 static_assert(static_cast<uint64_t>(int64_t{-1}) == storage::kEntriesReadUnknown);
 
 // Where a group starts: an id, or "$", the last one. nullopt: the error is replied.
+// `ends`: "-" and "+" will do, too.
 std::optional<StreamId> ReadGroupStart(WriteView& view, CommandContext& context,
-                                       const std::optional<ValueView>& value) {
+                                       const std::optional<ValueView>& value, bool ends) {
   if (context[4] == "$") return value ? StreamView(view.arena(), *value).last() : StreamId{};
+  if (ends && context[4] == "-") return StreamId{};
+  if (ends && context[4] == "+") return storage::kStreamIdMax;
   ArgReader args(context, 4);
   const StreamId id = ReadStreamId(args);
   if (args.ok()) return id;
@@ -84,7 +87,7 @@ Outcome XgroupCreate(WriteView& view, CommandContext& context) {
   const auto found = FindGroup(view, context, view.FindForWrite(key), context[3]);
   if (!found) return Outcome::kDone;
   if (!found->value && !options.make_stream) return context.Fail(kKeyMustExist);
-  const std::optional<StreamId> start = ReadGroupStart(view, context, found->value);
+  const std::optional<StreamId> start = ReadGroupStart(view, context, found->value, false);
   if (!start) return Outcome::kDone;
   if (found->group) return context.Fail("BUSYGROUP Consumer Group name already exists");
   StreamWriter writer(view, key, found->value);
@@ -99,7 +102,7 @@ Outcome XgroupSetid(WriteView& view, CommandContext& context) {
   if (!ReadGroupOptions(context, false, &options)) return Outcome::kDone;
   const auto found = FindForGroup(view, context, true);
   if (!found) return Outcome::kDone;
-  const std::optional<StreamId> start = ReadGroupStart(view, context, found->value);
+  const std::optional<StreamId> start = ReadGroupStart(view, context, found->value, true);
   if (!start) return Outcome::kDone;
   const Key key = context.KeyAt(view, 2);
   StreamWriter writer(view, key, found->value);

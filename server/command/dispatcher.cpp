@@ -144,10 +144,7 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
     return outcome;  // it counts when it has run
   }
 
-  ++session.commands;
-  ++state_->metrics.commands_processed;
-  CommandMetrics& metrics = state_->command_metrics[entry.index];
-  ++metrics.calls;
+  CommandMetrics& metrics = CountCall(entry, session, reply, errors_before);
   const uint64_t cycles = __builtin_ia32_rdtsc();
   const uint64_t spent = cycles - cycles_;
   metrics.cycles += spent;
@@ -158,11 +155,20 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
                          connection == nullptr ? std::string() : connection->peer_address(),
                          session.name);
   }
+  return outcome;
+}
+
+CommandMetrics& Dispatcher::CountCall(const CommandEntry& entry, Session& session,
+                                      const ReplyWriter& reply, uint64_t errors_before) {
+  ++session.commands;
+  ++state_->metrics.commands_processed;
+  CommandMetrics& metrics = state_->command_metrics[entry.index];
+  ++metrics.calls;
   if (reply.errors() != errors_before) {
     ++metrics.failed;
     CountError(reply);
   }
-  return outcome;
+  return metrics;
 }
 
 std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& request,

@@ -48,6 +48,12 @@ class Dispatcher {
   // For commands that run another one: makes the request's entry that of its subcommand. Empty, or
   // the error: unknown, or another number of arguments.
   std::string Resolve(Request* request) const;
+  // A client's wait has ended and it has got its reply without the command running again: now it
+  // counts. `errors_before`: of the reply writer, before that reply.
+  void CountWaited(Session& session, const ReplyWriter& reply, uint64_t errors_before) {
+    CountCall(*session.last_command, session, reply, errors_before);
+  }
+
   // EXEC.
   Outcome Exec(CommandContext& context);
 
@@ -88,6 +94,8 @@ class Dispatcher {
                    CommandContext& context, EffectUnit& effects, Session& session,
                    ReplyWriter& reply);
   void RunToEnd(const CommandQueue& queue, bool writes, Session& session, ReplyWriter& reply);
+  CommandMetrics& CountCall(const CommandEntry& entry, Session& session, const ReplyWriter& reply,
+                            uint64_t errors_before);
   void CountError(const ReplyWriter& reply);
 
   ServerState* state_;

@@ -67,6 +67,17 @@ CellSpan SpanOf(double low, double high, double max) {
   return {CellOf(std::clamp(low, -max, max), max), CellOf(std::clamp(high, -max, max), max)};
 }
 
+// How many bits of a cell's place on an axis Redis leaves out for a shape that reaches so far.
+unsigned AxisBitsWider(double metres) {
+  constexpr double kHalfEquator = 20037726.37;
+  unsigned halves = 0;
+  while (halves < kAxisBits && metres < kHalfEquator) {
+    metres *= 2;
+    ++halves;
+  }
+  return std::min<unsigned>(kAxisBits, kAxisBits + 1 - halves);
+}
+
 // Adds the ranges of the blocks of 2^drop by 2^drop cells that a rectangle touches.
 void AddBlocks(const CellSpan& longitude, const CellSpan& latitude, unsigned drop,
                std::vector<GeoRange>* ranges) {
@@ -156,11 +167,19 @@ std::vector<GeoRange> GeoCover(const GeoShape& shape) {
 
   std::vector<GeoRange> blocks;
   for (const CellSpan& span : longitudes) AddBlocks(span, latitude, drop, &blocks);
-  std::sort(blocks.begin(), blocks.end(),
-            [](const GeoRange& a, const GeoRange& b) { return a.first < b.first; });
+  // What lies around the center comes first, out of a block as large as that of Redis: an answer in
+  // no order, and one to ANY, begins there.
+  const double reach = shape.box ? std::hypot(shape.width, shape.height) / 2 : shape.radius;
+  const unsigned around = std::max(drop, AxisBitsWider(reach));
+  const uint64_t home = GeoEncode(shape.center) >> 2 * around;
+  const auto is_home = [=](const GeoRange& range) { return range.first >> 2 * around == home; };
+  std::sort(blocks.begin(), blocks.end(), [&](const GeoRange& a, const GeoRange& b) {
+    return std::pair(!is_home(a), a.first) < std::pair(!is_home(b), b.first);
+  });
   std::vector<GeoRange> ranges;
   for (const GeoRange& block : blocks) {
-    if (!ranges.empty() && block.first <= ranges.back().last) {
+    if (!ranges.empty() && is_home(ranges.back()) == is_home(block) &&
+        block.first <= ranges.back().last) {
       ranges.back().last = std::max(ranges.back().last, block.last);
     } else {
       ranges.push_back(block);

@@ -181,7 +181,10 @@ std::string HyperLogLog::Bytes(size_t sparse_bytes_max) const {
   };
   if (!dense_) {
     std::string bytes = header(kSparse);
-    if (AppendSparse(&bytes) && bytes.size() - kHeaderBytes <= sparse_bytes_max) return bytes;
+    // The header counts, but an empty one has its single run whatever the limit says.
+    if (AppendSparse(&bytes) && bytes.size() <= std::max(sparse_bytes_max, kHeaderBytes + 2)) {
+      return bytes;
+    }
   }
   std::string bytes = header(kDense);
   bytes.reserve(kDenseBytes);

@@ -177,7 +177,8 @@ bool MoveElement(WriteView& view, CommandContext& context, const Key& from, List
   taking.Finish({kPop[static_cast<int>(from_end)], 'l'});
   ListWriter giving(view, to, view.Find(to, Access::kPeek), limits);
   giving.Push(to_end, elements);
-  giving.Finish(kPush[static_cast<int>(to_end)]);
+  // One change in all, as Redis counts them.
+  giving.Finish({kPush[static_cast<int>(to_end)].name, 'l', 0});
   return true;
 }
 

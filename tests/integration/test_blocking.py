@@ -287,6 +287,26 @@ class Blocking(resp.ServerCase):
         client.read()
         self.assertIn("calls=1,", self.server.info("commandstats")["cmdstat_blpop"])
 
+    def test_waits_that_end_in_vain_count_too(self):
+        self.control.command("CONFIG", "RESETSTAT")
+        self.assertIsNone(self.client().command("BLPOP", "k", "0.01"))
+        client = self.block("BLPOP", "k", "0")
+        self.assertIn("calls=1,", self.server.info("commandstats")["cmdstat_blpop"])
+        self.control.command("CLIENT", "UNBLOCK", client.number, "ERROR")
+        self.assertEqual(client.read().code, "UNBLOCKED")
+        self.assertRegex(self.server.info("commandstats")["cmdstat_blpop"],
+                         r"^calls=2,.*rejected_calls=0,failed_calls=1$")
+
+    def test_a_move_is_one_change(self):
+        def changes():
+            return int(self.server.info("persistence")["rdb_changes_since_last_save"])
+
+        before = changes()
+        client = self.block("BLMOVE", "from", "to", "LEFT", "LEFT", "0")
+        self.control.command("RPUSH", "from", "v")
+        self.assertEqual(client.read(), b"v")
+        self.assertEqual(changes() - before, 2)  # the push and the move
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -144,6 +144,22 @@ TEST_CASE("BITFIELD runs its operations in order, as one change", "[command]") {
   CHECK(run.events.empty());
 }
 
+TEST_CASE("BITFIELD counts the operations that change something; none: nothing has happened",
+          "[command]") {
+  CommandFixture run;
+  auto changes = [&run, last = uint64_t{0}](auto... words) mutable {
+    run("BITFIELD", "k", words...);
+    const uint64_t before = std::exchange(last, run.state().changes.changes());
+    return last - before;
+  };
+  CHECK(changes("SET", "i5", "0", "0") == 1);  // a new key
+  run.events.clear();
+  CHECK(changes("SET", "i5", "0", "0", "INCRBY", "i5", "0", "0") == 0);
+  CHECK(run.events.empty());
+  CHECK(changes("SET", "i5", "0", "1", "SET", "i5", "0", "1", "SET", "i5", "0", "0") == 2);
+  CHECK(changes("SET", "i5", "90", "0") == 1);  // it grows
+}
+
 TEST_CASE("BITFIELD refuses bad words and changes nothing", "[command]") {
   CommandFixture run;
   const std::string bad_type =

@@ -36,6 +36,23 @@ TEST_CASE("PFADD makes the registers that Redis makes", "[command]") {
   CHECK(run.effects == std::vector<std::string>{"PFADD k a", "PFADD empty"});
 }
 
+TEST_CASE("a HyperLogLog is sparse as long as hll-sparse-max-bytes holds it", "[command]") {
+  CommandFixture run;
+  for (const size_t bytes_max : {0, 30, 100, 500}) {
+    run.state().environment.hll_sparse_bytes_max = bytes_max;
+    CHECK(run("DEL", "k").size() == 4);
+    CHECK(run("PFADD", "k") == ":1\r\n");
+    CHECK(run("PFDEBUG", "ENCODING", "k") == "+sparse\r\n");
+    size_t length = 18;
+    for (int i = 0; length < HyperLogLog::kDenseBytes; ++i) {
+      REQUIRE(i < 1000);
+      run("PFADD", "k", "e" + std::to_string(i));
+      length = std::stoul(run("STRLEN", "k").substr(1));
+      CHECK((run("PFDEBUG", "ENCODING", "k") == "+sparse\r\n") == (length <= bytes_max));
+    }
+  }
+}
+
 TEST_CASE("PFCOUNT counts as Redis counts, sparse and dense", "[command]") {
   CommandFixture run;
   // What redis-server 7.0.15 answers for PFADD k e1 ... eN.
@@ -101,6 +118,7 @@ TEST_CASE("what is no HyperLogLog is refused and stays as it is", "[command]") {
   CHECK(run("APPEND", "k", "hello") == ":26\r\n");
   CHECK(run("PFCOUNT", "k") == corrupted);
   CHECK(run("PFADD", "k", "b") == corrupted);
+  CHECK(run("PFADD", "k") == ":0\r\n");  // nothing to look for: as in Redis the header will do
   CHECK(run("PFMERGE", "new", "k") == corrupted);
   CHECK(run("EXISTS", "new") == ":0\r\n");
   CHECK(run("PFSELFTEST") == "+OK\r\n");

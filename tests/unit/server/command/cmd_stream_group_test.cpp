@@ -74,6 +74,17 @@ std::string DigestText(CommandFixture& run) {
 
 }  // namespace
 
+TEST_CASE("xgroup setid takes both ends of what ids there are", "[command]") {
+  CommandFixture run;
+  run("XADD", "s", "5-1", "f", "v");
+  CHECK(run("XGROUP", "CREATE", "s", "g", "$") == kOk);
+  CHECK(run("XGROUP", "SETID", "s", "g", "-") == kOk);
+  CHECK(run("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">").find("5-1") != std::string::npos);
+  CHECK(run("XGROUP", "SETID", "s", "g", "+") == kOk);
+  CHECK(run("XINFO", "GROUPS", "s").find("18446744073709551615-18446744073709551615") !=
+        std::string::npos);
+}
+
 TEST_CASE("xgroup create, setid and destroy", "[command]") {
   CommandFixture run;
   CHECK(run("XGROUP", "CREATE", "none", "g", "0").starts_with("-ERR The XGROUP subcommand req"));
@@ -91,6 +102,7 @@ TEST_CASE("xgroup create, setid and destroy", "[command]") {
   CHECK(run("XGROUP", "CREATE", "s", "h", "0", "ENTRIESREAD", "-1") == kOk);
   CHECK(run("XGROUP", "SETID", "s", "h", "7-1", "ENTRIESREAD", "3") == kOk);
   CHECK(run("XGROUP", "SETID", "s", "h", "x") == kInvalidId);
+  CHECK(run("XGROUP", "CREATE", "s", "i", "-") == kInvalidId);
   CHECK(run("XGROUP", "SETID", "s", "h", "0", "MKSTREAM").starts_with("-ERR unknown subcommand"));
   CHECK(run("XGROUP", "SETID", "s", "no", "0") ==
         "-NOGROUP No such consumer group 'no' for key name 's'\r\n");
