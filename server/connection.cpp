@@ -321,12 +321,15 @@ bool Connection::RunSlice() {
   Slice slice(&reply_, kReplyBytesAtOnce * 4);
   const ReadView view(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
   const bool finished = rest_->Run(view, slice);
-  if (out_.written() != mark) progress_ms_ = server_->state().now_ms;
+  // What works, though it has nothing to say yet, is not stuck.
+  if (out_.written() != mark || out_.empty()) progress_ms_ = server_->state().now_ms;
   MuteReply(mark, finished);
   if (finished) {
     rest_.reset();
     pin_.Release();
     if (session_.close_after_reply) CloseAfterReply();
+    // It may have written what others wait for.
+    if (server_->state().blocked.ready()) server_->ServeBlocked();
   }
   server_->WantFlush(this);
   return true;

@@ -9,6 +9,7 @@
 #include "server/command/string_reply.h"
 #include "storage/index/rope.h"
 #include "storage/memory/store.h"
+#include "storage/memory/subtree.h"
 #include "storage/types/type_ops.h"
 
 namespace verso::server {
@@ -132,6 +133,55 @@ size_t MoveReserve(const ReadView&, const CommandContext& context) {
   return context[1].size() + storage::Store::kBytesPerKeyWrite;
 }
 
+// In a scratch line that begins with the pinned version the copy starts as a second reference to
+// the same pages; making them young enough to be linked is the copying.
+class CopyBuild final : public AsideBuild {
+ public:
+  CopyBuild(const CommandContext& context, int from_db, int to_db, bool replace)
+      : AsideBuild(context[2], to_db), from_(context[1]), from_db_(from_db), replace_(replace) {}
+
+  bool from_version() const override { return true; }
+
+  AsideStep Build(const ReadView&, WriteView& aside, Slice&) override {
+    if (!aside.store().ReserveForWrite(target().size() + storage::kInlineBytesMax, 2)) {
+      return AsideStep::kNoRoom;
+    }
+    std::optional<ValueView> value =
+        aside.InDatabase(from_db_).Find(aside.MakeKey(from_), Access::kPeek);
+    if (!value) return AsideStep::kDone;  // Commit finds nothing either
+    const std::string inlined(value->bytes);
+    value->bytes = inlined;
+    value->deadline_ms = storage::kNoDeadline;
+    aside.SetValue(aside.MakeKey(target()), *value);
+    return AsideStep::kDone;
+  }
+
+  void Commit(WriteView& view, CommandContext& context, AsideResult built) override {
+    const Key from = view.MakeKey(from_);
+    const Key to = view.MakeKey(target());
+    const std::optional<ValueView> source = view.Find(from, Access::kPeek);
+    const bool done = source && (replace_ || !ExistsIn(view, db(), to));
+    if (done) {
+      WriteView(view.store(), view.line(), db(), view.moment_ms())
+          .PublishFrom(built.aside, to, source->deadline_ms, {"copy_to", 'g'}, built.born_after);
+      EmitCopy(context, from, to, db());
+    }
+    context.reply().Integer(done ? 1 : 0);
+  }
+
+ private:
+  std::string from_;
+  int from_db_;
+  bool replace_;
+};
+
+// Is it too much to be copied at once?
+bool IsLong(const ReadView& view, const ValueView& value) {
+  constexpr uint64_t kBytesAtOnce = 256 * 1024;
+  return value.external &&
+         storage::SubtreeBytes(view.arena(), value.ref, kBytesAtOnce) > kBytesAtOnce;
+}
+
 Outcome Copy(WriteView& view, CommandContext& context) {
   int db = view.db();
   bool replace = false;
@@ -148,8 +198,12 @@ Outcome Copy(WriteView& view, CommandContext& context) {
   const Key from = context.KeyAt(view, 1);
   const Key to = context.KeyAt(view, 2);
   if (db == view.db() && from.bytes == to.bytes) return context.Fail(error::kSameObject);
-  const bool done = context.Lookup(view, from).has_value() &&
-                    (replace || !ExistsIn(view, db, to)) && view.Copy(from, to, db);
+  const std::optional<ValueView> source = context.Lookup(view, from);
+  bool done = source && (replace || !ExistsIn(view, db, to));
+  if (done && !context.in_unit() && IsLong(view, *source)) {
+    return context.BuildAside(std::make_unique<CopyBuild>(context, view.db(), db, replace));
+  }
+  done = done && view.Copy(from, to, db);
   if (done) EmitCopy(context, from, to, db);
   context.reply().Integer(done ? 1 : 0);
   return Outcome::kDone;
@@ -157,6 +211,8 @@ Outcome Copy(WriteView& view, CommandContext& context) {
 
 size_t CopyReserve(const ReadView& view, const CommandContext& context) {
   const Key from = context.KeyAt(view, 1);
+  const std::optional<ValueView> source = view.Find(from, Access::kPeek);
+  if (source && !context.in_unit() && IsLong(view, *source)) return 0;  // B4
   return context[2].size() + storage::kRopeChunkBytes + view.MemoryUsage(from).value_or(0);
 }
 

@@ -24,6 +24,7 @@ namespace {
 using storage::Access;
 using storage::ElementTrie;
 using storage::Key;
+using storage::KeyEvent;
 using storage::ReadView;
 using storage::SetWriter;
 using storage::TrieEntry;
@@ -54,6 +55,18 @@ class Combination {
     uint64_t count = 0;
     for (size_t i = 0; i < end_; ++i) count += CountOf(sets_[i]);
     return count;
+  }
+  // Are the sets it goes through, with their pages, larger than this? Looks no further.
+  bool LargerThan(uint64_t bytes) const {
+    for (size_t i = 0; i < end_; ++i) {
+      if (!sets_[i]) continue;
+      const uint64_t size = sets_[i]->external
+                                ? storage::SubtreeBytes(view_.arena(), sets_[i]->ref, bytes)
+                                : sets_[i]->bytes.size();
+      if (size > bytes) return true;
+      bytes -= size;
+    }
+    return false;
   }
   // Of the sets it goes through, with their pages.
   uint64_t CandidateBytes() const {
@@ -114,6 +127,26 @@ class Combination {
   size_t end_ = 0;
 };
 
+bool IsLong(const Combination& combination, size_t sets) {
+  return combination.Candidates() * sets > kElementsAtOnce ||
+         combination.LargerThan(kReplyBytesAtOnce);
+}
+
+std::vector<std::string> KeysFrom(const CommandContext& context, size_t first, size_t end) {
+  std::vector<std::string> keys;
+  for (size_t i = first; i < end; ++i) keys.emplace_back(context[i]);
+  return keys;
+}
+
+std::vector<std::optional<ValueView>> SetsAt(const ReadView& view,
+                                             const std::vector<std::string>& keys) {
+  std::vector<std::optional<ValueView>> sets;
+  for (const std::string& key : keys) {
+    sets.push_back(view.Find(view.MakeKey(key), Access::kPeek));
+  }
+  return sets;
+}
+
 // What SINTERCARD wants instead of the members.
 struct CountOnly {
   uint64_t limit = 0;  // 0: none
@@ -127,11 +160,7 @@ class AlgebraContinuation final : public Continuation {
       : algebra_(algebra), keys_(std::move(keys)), count_only_(count_only) {}
 
   bool Run(const ReadView& view, Slice& slice) override {
-    std::vector<std::optional<ValueView>> sets;
-    for (const std::string& key : keys_) {
-      sets.push_back(view.Find(view.MakeKey(key), Access::kPeek));
-    }
-    const Combination combination(algebra_, view, std::move(sets));
+    const Combination combination(algebra_, view, SetsAt(view, keys_));
     while (!slice.Spent()) {
       const bool more = combination.Step(&place_, [&](ByteView member) {
         if (counting_) {
@@ -188,14 +217,10 @@ Outcome ReplyCombined(const ReadView& view, CommandContext& context, Algebra alg
   auto sets = FindSets(context, view, first, end,
                        [&](const Key& key) { return context.Lookup(view, key); });
   if (!sets) return Outcome::kDone;
-  std::vector<std::string> keys;
-  for (size_t i = first; i < end; ++i) keys.emplace_back(context[i]);
   const Combination combination(algebra, view, *std::move(sets));
-  auto work = std::make_unique<AlgebraContinuation>(algebra, std::move(keys), count_only);
-  if (combination.Candidates() * (end - first) > kElementsAtOnce ||
-      combination.CandidateBytes() > kReplyBytesAtOnce) {
-    return context.Yield(std::move(work));
-  }
+  auto work =
+      std::make_unique<AlgebraContinuation>(algebra, KeysFrom(context, first, end), count_only);
+  if (IsLong(combination, end - first)) return context.Yield(std::move(work));
   return RunAtOnce(view, context, *work);
 }
 
@@ -225,9 +250,38 @@ Outcome Sintercard(const ReadView& view, CommandContext& context) {
 
 // ---- storing
 
+KeyEvent StoreEvent(Algebra algebra) {
+  constexpr const char* kEvents[] = {"sinterstore", "sunionstore", "sdiffstore"};
+  return {kEvents[static_cast<size_t>(algebra)], 's'};
+}
+
+class StoreBuild final : public AsideStore {
+ public:
+  StoreBuild(Algebra algebra, const ReadView& view, CommandContext& context)
+      : AsideStore(context[1], view, StoreEvent(algebra), context.environment().limits),
+        algebra_(algebra),
+        keys_(KeysFrom(context, 2, context.size())) {}
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    const Combination combination(algebra_, view, SetsAt(view, keys_));
+    std::vector<std::string> members;
+    for (bool more = true; more;) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      members.clear();
+      more = combination.Step(&place_, [&](ByteView member) { members.emplace_back(member); });
+      if (!PutMembers(aside, members)) return AsideStep::kNoRoom;
+    }
+    return AsideStep::kDone;
+  }
+
+ private:
+  Algebra algebra_;
+  std::vector<std::string> keys_;
+  Combination::Place place_;
+};
+
 template <Algebra kAlgebra>
 Outcome Store(WriteView& view, CommandContext& context) {
-  constexpr const char* kEvents[] = {"sinterstore", "sunionstore", "sdiffstore"};
   // Expired sources go first, so that the command means the same when it is replayed.
   for (size_t i = 2; i < context.size(); ++i) view.FindForWrite(context.KeyAt(view, i));
   auto sets =
@@ -235,13 +289,16 @@ Outcome Store(WriteView& view, CommandContext& context) {
   if (!sets) return Outcome::kDone;
   const Key target = context.KeyAt(view, 1);
   const Combination combination(kAlgebra, view, *std::move(sets));
+  if (!context.in_unit() && IsLong(combination, context.size() - 2)) {
+    return context.BuildAside(std::make_unique<StoreBuild>(kAlgebra, view, context));
+  }
   // Beside the target, which may be one of the sources.
   SetWriter result(view, target, std::nullopt, context.environment().limits);
   Combination::Place place;
   while (combination.Step(&place, [&](ByteView member) { result.Add(member); })) {
   }
   if (result.count() > 0) {
-    result.FinishAsNew({kEvents[static_cast<size_t>(kAlgebra)], 's'});
+    result.FinishAsNew(StoreEvent(kAlgebra));
   } else {
     view.Erase(target, {"del", 'g'});
   }
@@ -258,6 +315,7 @@ size_t StoreReserve(const ReadView& view, const CommandContext& context) {
     sets.push_back(set);
   }
   const Combination combination(kAlgebra, view, std::move(sets));
+  if (!context.in_unit() && IsLong(combination, context.size() - 2)) return 0;  // B4
   // Built anew: members of an integer pack take most when they become entries of a trie.
   constexpr uint64_t kEntryBytes = 64;
   return 2 * combination.CandidateBytes() + kEntryBytes * combination.Candidates() +

@@ -93,6 +93,13 @@ uint64_t ResultBytes(const ReadView& view, const ValueView& value, SortQuery que
   return bytes;
 }
 
+// Is it too much to be done at once?
+bool IsLong(const ReadView& view, const ValueView& value, const SortQuery& query) {
+  const uint64_t lookups = query.parts() + (query.by ? 1 : 0);
+  return ElementCount(view, value) * lookups > kElementsAtOnce ||
+         ResultBytes(view, value, query) > kReplyBytesAtOnce;
+}
+
 // ---- replying
 
 class SortContinuation final : public Continuation {
@@ -106,7 +113,7 @@ class SortContinuation final : public Continuation {
       return true;
     }
     while (!begun_) {
-      if (slice.Spent()) return false;
+      if (slice.SpentNow()) return false;
       if (!sorter_.Prepare(view, *value)) continue;
       if (sorter_.failed()) {
         slice.reply().Error(kNotScores);
@@ -161,9 +168,7 @@ Outcome ReplySorted(const ReadView& view, CommandContext& context, SortQuery que
     context.reply().Array(0);
     return Outcome::kDone;
   }
-  const uint64_t lookups = query.parts() + (query.by ? 1 : 0);
-  const bool at_once = Sorter::SizeOf(view, *value) * lookups <= kElementsAtOnce &&
-                       ResultBytes(view, *value, query) <= kReplyBytesAtOnce;
+  const bool at_once = !IsLong(view, *value, query);
   auto work = std::make_unique<SortContinuation>(key, std::move(query));
   if (!at_once) return context.Yield(std::move(work));
   return RunAtOnce(view, context, *work);
@@ -178,10 +183,10 @@ class StoredEffect {
       : effects_(context.effects()), target_(target), wanted_(wanted && effects_.wanted()) {
     if (wanted_) effects_.Emit({"DEL", target_.bytes});
   }
-  void Add(ByteView element, bool lasting) {
+  void Add(ByteView element) {
     if (!wanted_) return;
     if (words_.empty()) words_ = {"RPUSH", target_.bytes};
-    words_.push_back(lasting ? element : ByteView(copies_.emplace_back(element)));
+    words_.push_back(copies_.emplace_back(element));
     if (words_.size() == kWordsMax) Flush();
   }
   void Flush() {
@@ -211,26 +216,105 @@ SortQuery QueryToStore(const ValueView& source, SortQuery query) {
   return query;
 }
 
+// What of the result is to be stored for an element: views into pages, or into `copies`.
+void AppendParts(const ReadView& view, const SortQuery& query, const ValueView& element,
+                 std::vector<ByteView>* parts, std::deque<std::string>* copies) {
+  ForEachPart(view, query, element, [&](const std::optional<ValueView>& part) {
+    if (!part) {
+      parts->emplace_back();
+    } else if (const auto whole = storage::StringContiguous(view.arena(), *part)) {
+      parts->push_back(*whole);
+    } else {
+      parts->push_back(copies->emplace_back(storage::StringCopy(view.arena(), *part)));
+    }
+  });
+}
+
+class StoreBuild final : public AsideStore {
+ public:
+  StoreBuild(SortQuery query, const SortArgs& args, const ReadView& view, CommandContext& context)
+      : AsideStore(context[args.target], view, {"sortstore", 'l'}, context.environment().limits),
+        source_(context[1]),
+        sorter_(std::move(query)) {}
+
+  bool reads_unnamed_keys() const override { return sorter_.query().reads_other_keys(); }
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    const std::optional<ValueView> source = view.Find(view.MakeKey(source_), Access::kPeek);
+    if (!source) return AsideStep::kDone;  // it expires at the moment of the pin
+    while (!prepared_) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      prepared_ = sorter_.Prepare(view, *source);
+    }
+    if (sorter_.failed()) return AsideStep::kDone;
+    std::vector<ByteView> parts;
+    std::deque<std::string> copies;
+    for (bool more = true; more;) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      parts.clear();
+      copies.clear();
+      constexpr int kStep = 64;
+      for (int i = 0; i < kStep && more; ++i) {
+        ValueView element;
+        more = sorter_.Next(view, *source, &element);
+        if (more) AppendParts(view, sorter_.query(), element, &parts, &copies);
+      }
+      if (!PutElements(aside, parts)) return AsideStep::kNoRoom;
+    }
+    CountChanges();
+    return AsideStep::kDone;
+  }
+
+  void Commit(WriteView& view, CommandContext& context, AsideResult built) override {
+    if (sorter_.failed()) {
+      context.Fail(kNotScores);
+      return;
+    }
+    const Key key = view.MakeKey(target());
+    const bool replaces = view.Exists(key);
+    AsideStore::Commit(view, context, built);
+    if (!reads_unnamed_keys() || !context.effects().wanted()) return;
+    StoredEffect effect(context, key, replaces || count() > 0);
+    if (count() == 0) return;
+    const std::optional<ValueView> list = view.Find(key, Access::kPeek);
+    storage::ListForEach(view.arena(), *list, 0, count(), [&](const storage::ItemView& item) {
+      effect.Add(storage::StringCopy(view.arena(), item.value()));
+    });
+    effect.Flush();
+  }
+
+ private:
+  std::string source_;
+  Sorter sorter_;
+  bool prepared_ = false;
+};
+
 Outcome StoreSorted(WriteView& view, CommandContext& context, SortArgs args) {
   const std::optional<ValueView> source = view.FindForWrite(context.KeyAt(view, 1));
   if (!CanBeSorted(source)) return context.Fail(error::kWrongType);
   const Key target = context.KeyAt(view, args.target);
   ListBuilder list(view, context.environment().limits);
   if (source) {
-    const bool from_elsewhere = (args.query.by && !args.query.unsorted) || !args.query.gets.empty();
-    Sorter sorter(QueryToStore(*source, std::move(args.query)));
+    SortQuery query = QueryToStore(*source, args.query);
+    if (!context.in_unit() && IsLong(view, *source, query)) {
+      return context.BuildAside(
+          std::make_unique<StoreBuild>(std::move(query), args, view, context));
+    }
+    Sorter sorter(std::move(query));
     while (!sorter.Prepare(view, *source)) {
     }
     if (sorter.failed()) return context.Fail(kNotScores);
-    StoredEffect effect(context, target, from_elsewhere && sorter.count() > 0);
+    StoredEffect effect(context, target, sorter.query().reads_other_keys() && sorter.count() > 0);
+    std::vector<ByteView> parts;
+    std::deque<std::string> copies;
     for (ValueView element; sorter.Next(view, *source, &element);) {
-      ForEachPart(view, sorter.query(), element, [&](const std::optional<ValueView>& part) {
-        const std::optional<ByteView> whole =
-            part ? storage::StringContiguous(view.arena(), *part) : ByteView();
-        const std::string copy = whole ? std::string() : storage::StringCopy(view.arena(), *part);
-        list.Append(whole ? *whole : ByteView(copy));
-        effect.Add(whole ? *whole : ByteView(copy), whole.has_value());
-      });
+      parts.clear();
+      copies.clear();
+      AppendParts(view, sorter.query(), element, &parts, &copies);
+      for (const ByteView part : parts) {
+        list.Append(part);
+        effect.Add(part);
+      }
     }
     effect.Flush();
   }
@@ -251,7 +335,8 @@ size_t StoreReserve(const ReadView& view, const CommandContext& context) {
   const std::optional<ValueView> source = view.Find(context.KeyAt(view, 1), Access::kPeek);
   if (!source || !CanBeSorted(source)) return target;
   const SortQuery query = QueryToStore(*source, std::move(args.query));
-  const uint64_t elements = query.Count(Sorter::SizeOf(view, *source)) * query.parts();
+  if (!context.in_unit() && IsLong(view, *source, query)) return 0;  // B4
+  const uint64_t elements = query.Count(ElementCount(view, *source)) * query.parts();
   return target + storage::ListEstimate(elements, ResultBytes(view, *source, query));
 }
 
@@ -313,7 +398,7 @@ constexpr CommandSpec kRows[] = {
      .keys = {kSource, kTarget},
      .args = kSortArgs,
      .since = "0.1.0",
-     .complexity = "O(N log N) with N elements, in slices that stall nobody unless it stores",
+     .complexity = "O(N log N) with N elements, in slices that stall nobody",
      .summary = "Returns or stores the elements of a list, set or sorted set in order.",
      .run = &Sort,
      .reserve = &StoreReserve},

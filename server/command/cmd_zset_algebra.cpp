@@ -6,19 +6,18 @@
 //   diff      the first         in none of the others
 //   union     each              there: scores are added up, or the lowest or highest is taken
 //
-// The result is in order of its scores, which are known at the end only: so it is collected in
-// private memory first.
+// The result is in order of its scores, which are known at the end only: so its members are put in
+// order first (string_order.h), where they stand.
 #include <algorithm>
 #include <cmath>
-#include <deque>
-#include <functional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "server/command/command_families.h"
 #include "server/command/element_reply.h"
+#include "server/command/element_walk.h"
+#include "server/command/string_order.h"
 #include "server/command/string_reply.h"
 #include "server/command/zset_elements.h"
 #include "storage/memory/subtree.h"
@@ -29,8 +28,8 @@ namespace {
 
 using storage::Access;
 using storage::Key;
+using storage::KeyEvent;
 using storage::ReadView;
-using storage::TrieEntry;
 using storage::ValueType;
 using storage::ValueView;
 using storage::WriteView;
@@ -44,18 +43,15 @@ enum class Aggregate : uint8_t { kSum, kMin, kMax };
 using Source = std::optional<ValueView>;
 
 uint64_t CountOf(const ReadView& view, const Source& source) {
-  if (!source) return 0;
-  return source->type == ValueType::kZset ? storage::ZsetCount(view.arena(), *source)
-                                          : storage::SetCount(view.arena(), *source);
+  return source ? ElementCount(view, *source) : 0;
 }
 
-// At least what its members have together.
-uint64_t BytesOf(const ReadView& view, const Source& source) {
+// At least what its members have together; looks no further once it is more than `enough`.
+uint64_t BytesOf(const ReadView& view, const Source& source, uint64_t enough) {
   if (!source) return 0;
-  if (source->type == ValueType::kZset) return storage::ZsetMemberBytes(view.arena(), *source);
   constexpr uint64_t kIntegerBytes = 20;  // of a member of an integer pack, when written out
   return kIntegerBytes * CountOf(view, source) +
-         (source->external ? storage::SubtreeBytes(view.arena(), source->ref)
+         (source->external ? storage::SubtreeBytes(view.arena(), source->ref, enough)
                            : source->bytes.size());
 }
 
@@ -65,22 +61,6 @@ std::optional<double> ScoreIn(const ReadView& view, const Source& source, const 
     return storage::ZsetScoreKey(view.arena(), *source, member);
   }
   return storage::SetContainsKey(view.arena(), *source, member) ? std::optional(1.0) : std::nullopt;
-}
-
-// visit(ByteView member, double score) for the next leaf, or for a small one as a whole. Returns
-// the next cursor, 0 at the end.
-template <typename Visit>
-uint64_t Scan(const ReadView& view, const ValueView& source, uint64_t cursor, Visit&& visit) {
-  if (source.type == ValueType::kZset) return storage::ZsetScan(view, source, cursor, 1, visit);
-  const auto member = [&visit](ByteView bytes) { visit(bytes, 1.0); };
-  if (!storage::CollectionRef(source)) {
-    storage::SmallSetForEach(view.arena(), source, member);
-    return 0;
-  }
-  return storage::ElementTrie(view.arena(), source)
-      .trie()
-      .Scan(cursor, 1, view.secret(),
-            [&](const TrieEntry& entry) { storage::WithElement(view.arena(), entry, member); });
 }
 
 // ---- what a command asks for
@@ -112,11 +92,9 @@ struct Query {
   }
 };
 
-// Collects the result, a leaf at a time.
+// Collects the result, a few members at a time, and shows it in order.
 class Collector {
  public:
-  using Member = std::pair<double, std::string>;
-
   explicit Collector(const Query& query) : query_(query) {}
 
   // Redis' order, in which scores are added up: the smallest first, but of a difference.
@@ -130,81 +108,115 @@ class Collector {
     });
     return order;
   }
-  // Members it goes through, at most.
+  // Members it goes through, at most, and what they have together, in bytes.
   static uint64_t Candidates(const ReadView& view, const Query& query,
-                             const std::vector<Source>& sources, bool bytes) {
+                             const std::vector<Source>& sources) {
     const std::vector<size_t> order = Order(view, query, sources);
-    const size_t end = query.algebra == Algebra::kUnion ? order.size() : 1;
     uint64_t sum = 0;
-    for (size_t i = 0; i < end; ++i) {
-      sum += bytes ? BytesOf(view, sources[order[i]]) : CountOf(view, sources[order[i]]);
+    for (size_t i = 0; i < End(query, order); ++i) sum += CountOf(view, sources[order[i]]);
+    return sum;
+  }
+  static uint64_t CandidateBytes(const ReadView& view, const Query& query,
+                                 const std::vector<Source>& sources,
+                                 uint64_t enough = ~uint64_t{0}) {
+    const std::vector<size_t> order = Order(view, query, sources);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < End(query, order) && sum <= enough; ++i) {
+      sum += BytesOf(view, sources[order[i]], enough - sum);
     }
     return sum;
   }
 
-  // False: that was the end. Always with the same sources of the same version.
+  // False: that was the end, and the result can be taken. Always with the same sources of the same
+  // version.
   bool Step(const ReadView& view, const std::vector<Source>& sources) {
-    if (order_.empty()) order_ = Order(view, query_, sources);
-    const size_t end = query_.algebra == Algebra::kUnion ? order_.size() : 1;
-    if (at_ >= end) return false;
-    const size_t index = order_[at_];
-    if (sources[index]) {
-      cursor_ = Scan(view, *sources[index], cursor_, [&](ByteView member, double score) {
-        Take(view, sources, index, member, score);
-      });
+    if (order_.empty()) {
+      order_ = Order(view, query_, sources);
+      BeginSource(view, sources);
     }
-    if (cursor_ == 0) ++at_;
-    return at_ < end && !(query_.limit != 0 && count_ >= query_.limit);
+    while (at_ < End(query_, order_) && walk_.done()) {
+      ++at_;
+      BeginSource(view, sources);
+    }
+    const bool enough = query_.limit != 0 && count_ >= query_.limit;
+    if (at_ >= End(query_, order_) || enough) {
+      result_.Close(view.arena());
+      return false;
+    }
+    walk_.Step(view, *sources[order_[at_]], [&](const ValueView& member, double score) {
+      const std::optional<ByteView> whole = storage::StringContiguous(view.arena(), member);
+      const std::string copy = whole ? std::string() : storage::StringCopy(view.arena(), member);
+      Take(view, sources, member, view.MakeKey(whole ? *whole : ByteView(copy)), score);
+    });
+    return true;
   }
   uint64_t count() const { return query_.limit != 0 ? std::min(count_, query_.limit) : count_; }
 
-  // After the last step: the members in order, each once.
-  void Sort() {
-    places_.clear();
-    std::make_heap(members_.begin(), members_.end(), std::greater<>());
-  }
-  Member TakeLowest() {
-    std::pop_heap(members_.begin(), members_.end(), std::greater<>());
-    Member lowest = std::move(members_.back());
-    members_.pop_back();
-    return lowest;
-  }
-  bool empty() const { return members_.empty(); }
+  // After the last step.
+  bool empty() const { return result_.empty(); }
+  ValueView Lowest() const { return result_.First(); }
+  double lowest_score() const { return result_.first_score(); }
+  void DropLowest(const ReadView& view) { result_.DropFirst(view.arena()); }
 
  private:
-  void Take(const ReadView& view, const std::vector<Source>& sources, size_t index, ByteView member,
-            double score) {
-    double result = query_.Weighted(index, score);
+  static size_t End(const Query& query, const std::vector<size_t>& order) {
+    return query.algebra == Algebra::kUnion ? order.size() : std::min<size_t>(order.size(), 1);
+  }
+  void BeginSource(const ReadView& view, const std::vector<Source>& sources) {
+    if (at_ < order_.size()) walk_.Begin(0, CountOf(view, sources[order_[at_]]), false);
+  }
+
+  void Take(const ReadView& view, const std::vector<Source>& sources, const ValueView& member,
+            const Key& hashed, double score) {
+    double result = query_.Weighted(order_[at_], score);
     if (query_.algebra == Algebra::kUnion) {
-      const auto found = places_.find(member);
-      if (found != places_.end()) {
-        found->second->first = query_.Joined(found->second->first, result);
-        return;
-      }
-    } else if (sources.size() > 1) {
-      const Key hashed = view.MakeKey(member);
-      for (size_t i = 1; i < order_.size(); ++i) {
-        const std::optional<double> other = ScoreIn(view, sources[order_[i]], hashed);
-        if (other.has_value() == (query_.algebra == Algebra::kDiff)) return;
-        // A product that is no number is 0 in the sum only, as in Redis.
-        if (other) result = query_.Joined(result, query_.weights[order_[i]] * *other);
+      for (size_t i = 0; i < at_; ++i) {
+        if (ScoreIn(view, sources[order_[i]], hashed)) return;  // it is there already
       }
     }
+    for (size_t i = at_ + 1; i < order_.size(); ++i) {
+      const std::optional<double> other = ScoreIn(view, sources[order_[i]], hashed);
+      if (query_.algebra == Algebra::kUnion) {
+        if (other) result = query_.Joined(result, query_.Weighted(order_[i], *other));
+        continue;
+      }
+      if (other.has_value() == (query_.algebra == Algebra::kDiff)) return;
+      // A product that is no number is 0 in the sum only, as in Redis.
+      if (other) result = query_.Joined(result, query_.weights[order_[i]] * *other);
+    }
     ++count_;
-    if (query_.only_count) return;
-    members_.emplace_back(result, member);
-    if (query_.algebra == Algebra::kUnion)
-      places_.emplace(members_.back().second, &members_.back());
+    if (!query_.only_count) result_.Add(view.arena(), member, result);
   }
 
   const Query& query_;
   std::vector<size_t> order_;
   size_t at_ = 0;
-  uint64_t cursor_ = 0;
   uint64_t count_ = 0;
-  std::deque<Member> members_;  // places_ points into it
-  std::unordered_map<std::string_view, Member*> places_;
+  ElementWalk walk_;
+  StringOrder result_{StringOrder::By::kScore, false};
 };
+
+// Is it too much to be done at once?
+bool IsLong(const ReadView& view, const Query& query, const std::vector<Source>& sources) {
+  return Collector::Candidates(view, query, sources) * sources.size() > kElementsAtOnce ||
+         Collector::CandidateBytes(view, query, sources, kReplyBytesAtOnce) > kReplyBytesAtOnce;
+}
+
+std::vector<std::string> KeysOf(const CommandContext& context, const Query& query) {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < query.weights.size(); ++i) {
+    keys.emplace_back(context[query.first_key + i]);
+  }
+  return keys;
+}
+
+std::vector<Source> SourcesAt(const ReadView& view, const std::vector<std::string>& keys) {
+  std::vector<Source> sources;
+  for (const std::string& key : keys) {
+    sources.push_back(view.Find(view.MakeKey(key), Access::kPeek));
+  }
+  return sources;
+}
 
 class AlgebraContinuation final : public Continuation {
  public:
@@ -213,28 +225,25 @@ class AlgebraContinuation final : public Continuation {
 
   bool Run(const ReadView& view, Slice& slice) override {
     if (collecting_) {
-      std::vector<Source> sources;
-      for (const std::string& key : keys_) {
-        sources.push_back(view.Find(view.MakeKey(key), Access::kPeek));
-      }
+      const std::vector<Source> sources = SourcesAt(view, keys_);
       while (collector_.Step(view, sources)) {
-        if (slice.Spent()) return false;
+        if (slice.SpentNow()) return false;
       }
       collecting_ = false;
       if (query_.only_count) {
         slice.reply().Integer(static_cast<int64_t>(collector_.count()));
         return true;
       }
-      collector_.Sort();
       slice.reply().Array(ZsetArrayLength(slice.reply(), collector_.count(), query_.with_scores));
     }
-    while (!collector_.empty()) {
+    for (; !collector_.empty(); collector_.DropLowest(view)) {
       if (slice.Spent()) return false;
-      const auto [score, member] = collector_.TakeLowest();
+      const ValueView member = collector_.Lowest();
       storage::ItemView item;
-      item.bytes = member;
+      item.bytes = member.bytes;
+      if (member.external) item.ref = member.ref;
       ReplyMember(slice.reply(), view.arena(), item,
-                  query_.with_scores ? std::optional(score) : std::nullopt);
+                  query_.with_scores ? std::optional(collector_.lowest_score()) : std::nullopt);
     }
     return true;
   }
@@ -319,15 +328,10 @@ Outcome ReplyCombined(const ReadView& view, CommandContext& context, Query query
   const auto sources =
       FindSources(context, view, query, [&](const Key& key) { return context.Lookup(view, key); });
   if (!sources || !ReadOptions(context, false, &query)) return Outcome::kDone;
-  std::vector<std::string> keys;
-  for (size_t i = 0; i < query.weights.size(); ++i) {
-    keys.emplace_back(context[query.first_key + i]);
-  }
-  const bool few =
-      Collector::Candidates(view, query, *sources, false) * keys.size() <= kElementsAtOnce &&
-      Collector::Candidates(view, query, *sources, true) <= kReplyBytesAtOnce;
+  const bool at_once = !IsLong(view, query, *sources);
+  std::vector<std::string> keys = KeysOf(context, query);
   auto work = std::make_unique<AlgebraContinuation>(std::move(query), std::move(keys));
-  if (!few) return context.Yield(std::move(work));
+  if (!at_once) return context.Yield(std::move(work));
   return RunAtOnce(view, context, *work);
 }
 
@@ -345,9 +349,51 @@ Outcome Zintercard(const ReadView& view, CommandContext& context) {
   return ReplyCombined(view, context, std::move(query));
 }
 
+KeyEvent StoreEvent(Algebra algebra, uint64_t count) {
+  constexpr const char* kEvents[] = {"zinterstore", "zunionstore", "zdiffstore"};
+  return ZsetEvent(kEvents[static_cast<size_t>(algebra)], count);
+}
+
+class StoreBuild final : public AsideStore {
+ public:
+  StoreBuild(Query query, const ReadView& view, CommandContext& context)
+      : AsideStore(context[1], view, StoreEvent(query.algebra, 0), context.environment().limits),
+        query_(std::move(query)),
+        keys_(KeysOf(context, query_)),
+        collector_(query_) {}
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    if (collecting_) {
+      const std::vector<Source> sources = SourcesAt(view, keys_);
+      while (collector_.Step(view, sources)) {
+        if (slice.SpentNow()) return AsideStep::kMore;
+      }
+      collecting_ = false;
+    }
+    std::vector<Scored> members;
+    while (!collector_.empty()) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      members.clear();
+      constexpr size_t kStep = 64;
+      for (; !collector_.empty() && members.size() < kStep; collector_.DropLowest(view)) {
+        members.push_back(
+            {storage::StringCopy(view.arena(), collector_.Lowest()), collector_.lowest_score()});
+      }
+      if (!PutScored(aside, members)) return AsideStep::kNoRoom;
+    }
+    CountChanges();
+    return AsideStep::kDone;
+  }
+
+ private:
+  Query query_;
+  std::vector<std::string> keys_;
+  Collector collector_;
+  bool collecting_ = true;
+};
+
 template <Algebra kAlgebra>
 Outcome Store(WriteView& view, CommandContext& context) {
-  constexpr const char* kEvents[] = {"zinterstore", "zunionstore", "zdiffstore"};
   Query query;
   query.algebra = kAlgebra;
   if (!ReadKeys(context, 2, &query)) return Outcome::kDone;
@@ -358,6 +404,9 @@ Outcome Store(WriteView& view, CommandContext& context) {
   const auto sources =
       FindSources(context, view, query, [&](const Key& key) { return view.Find(key); });
   if (!sources || !ReadOptions(context, true, &query)) return Outcome::kDone;
+  if (!context.in_unit() && IsLong(view, query, *sources)) {
+    return context.BuildAside(std::make_unique<StoreBuild>(std::move(query), view, context));
+  }
   Collector collector(query);
   while (collector.Step(view, *sources)) {
   }
@@ -365,11 +414,11 @@ Outcome Store(WriteView& view, CommandContext& context) {
   const uint64_t count = collector.count();
   if (count > 0) {
     ZsetWriter result(view, target, std::nullopt, context.environment().limits);
-    for (collector.Sort(); !collector.empty();) {
-      const auto [score, member] = collector.TakeLowest();
-      result.Set(member, score);
+    for (; !collector.empty(); collector.DropLowest(view)) {
+      const std::string member = storage::StringCopy(view.arena(), collector.Lowest());
+      result.Set(member, collector.lowest_score());
     }
-    result.FinishAsNew(ZsetEvent(kEvents[static_cast<size_t>(kAlgebra)], count));
+    result.FinishAsNew(StoreEvent(kAlgebra, count));
   } else {
     view.Erase(target, {"del", 'g'});
   }
@@ -392,9 +441,9 @@ size_t StoreReserve(const ReadView& view, const CommandContext& context) {
   }
   Query query;
   query.algebra = kAlgebra;
-  return storage::ZsetEstimate(view.arena(), nullptr,
-                               Collector::Candidates(view, query, sources, false),
-                               Collector::Candidates(view, query, sources, true));
+  if (!context.in_unit() && IsLong(view, query, sources)) return 0;  // B4
+  return storage::ZsetEstimate(view.arena(), nullptr, Collector::Candidates(view, query, sources),
+                               Collector::CandidateBytes(view, query, sources));
 }
 
 // ---- rows

@@ -1,8 +1,11 @@
 // Ranges of sorted sets: ZRANGE and the older names of its forms, ZRANGESTORE, ZREMRANGEBY*.
 #include <algorithm>
+#include <string>
 
 #include "server/command/command_families.h"
+#include "server/command/element_reply.h"
 #include "server/command/zset_elements.h"
+#include "storage/memory/subtree.h"
 
 namespace verso::server {
 namespace {
@@ -114,6 +117,45 @@ Outcome Zrevrangebylex(const ReadView& view, CommandContext& context) {
 
 constexpr RangeForm kStoreForm{std::nullopt, std::nullopt, true};
 
+class RangeBuild final : public AsideStore {
+ public:
+  RangeBuild(ZsetRange range, const ReadView& view, CommandContext& context)
+      : AsideStore(context[1], view, ZsetEvent("zrangestore", range.count),
+                   context.environment().limits),
+        source_(context[2]),
+        range_(range) {}
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    const std::optional<ValueView> source = view.Find(view.MakeKey(source_), Access::kPeek);
+    if (!source) return AsideStep::kDone;  // it expires at the moment of the pin
+    std::vector<Scored> members;
+    while (range_.count > 0) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      constexpr uint64_t kStep = 64;
+      members.clear();
+      const ZsetRange step{range_.from, std::min(kStep, range_.count)};
+      storage::ZsetForEach(view, *source, step, false, [&](const ItemView& member, double score) {
+        members.push_back({storage::StringCopy(view.arena(), member.value()), score});
+      });
+      if (!PutScored(aside, members)) return AsideStep::kNoRoom;
+      range_.from += step.count;
+      range_.count -= step.count;
+    }
+    return AsideStep::kDone;
+  }
+
+ private:
+  std::string source_;
+  ZsetRange range_;  // what is left of it
+};
+
+// Is it too much to be done at once?
+bool IsLong(const ReadView& view, const ValueView& source, const ZsetRange& range) {
+  return range.count > kElementsAtOnce ||
+         (source.external && range.count > 0 &&
+          storage::SubtreeBytes(view.arena(), source.ref, kReplyBytesAtOnce) > kReplyBytesAtOnce);
+}
+
 Outcome Zrangestore(WriteView& view, CommandContext& context) {
   RangeQuery query;
   if (const std::string_view fault = ReadQuery(context, 3, kStoreForm, &query); !fault.empty()) {
@@ -123,6 +165,9 @@ Outcome Zrangestore(WriteView& view, CommandContext& context) {
   const std::optional<ValueView> source = view.FindForWrite(context.KeyAt(view, 2));
   if (IsWrongType(source, storage::ValueType::kZset)) return context.Fail(error::kWrongType);
   const ZsetRange range = source ? query.Of(view, *source) : ZsetRange{};
+  if (source && !context.in_unit() && IsLong(view, *source, range)) {
+    return context.BuildAside(std::make_unique<RangeBuild>(range, view, context));
+  }
   context.reply().Integer(static_cast<int64_t>(range.count));
   if (range.count == 0) {
     view.Erase(target, {"del", 'g'});
@@ -152,6 +197,7 @@ size_t ZrangestoreReserve(const ReadView& view, const CommandContext& context) {
       !ReadQuery(context, 3, kStoreForm, &query).empty())
     return 0;
   const ZsetRange range = query.Of(view, *source);
+  if (!context.in_unit() && IsLong(view, *source, range)) return 0;  // B4
   uint64_t bytes = 0;
   storage::ZsetForEach(view, *source, range, false, [&](const ItemView& member, double) {
     bytes += storage::StringLength(view.arena(), member.value());

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "server/command/aside.h"
 #include "server/command/command_spec.h"
 #include "server/command/continuation.h"
 #include "server/command/effect_unit.h"
@@ -80,6 +81,12 @@ class CommandContext {
     rest_ = std::move(rest);
     return Outcome::kYield;
   }
+  // return context.BuildAside(std::make_unique<...>(...)), before anything was changed but what has
+  // expired. Requires: not in_unit() (B3).
+  Outcome BuildAside(std::unique_ptr<AsideBuild> build) {
+    aside_ = std::move(build);
+    return Outcome::kYield;
+  }
   // return context.Park({...}), before anything was changed (P1). Where nothing may wait: answers
   // at once.
   Outcome Park(Parking parking) {
@@ -102,6 +109,7 @@ class CommandContext {
   void SetAccess(storage::Access access) { access_ = access; }  // CLIENT NO-TOUCH
   void SetInUnit(bool in_unit) { in_unit_ = in_unit; }
   std::unique_ptr<Continuation> TakeRest() { return std::move(rest_); }
+  std::unique_ptr<AsideBuild> TakeAside() { return std::move(aside_); }
   const Parking& parking() const { return *parking_; }
 
  private:
@@ -116,6 +124,7 @@ class CommandContext {
   storage::Access access_ = storage::Access::kTouch;
   bool in_unit_ = false;
   std::unique_ptr<Continuation> rest_;
+  std::unique_ptr<AsideBuild> aside_;
   std::unique_ptr<Parking> parking_;
 };
 

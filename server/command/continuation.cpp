@@ -14,12 +14,16 @@ uint64_t MonotonicUs() {
 
 }  // namespace
 
-Slice::Slice(ReplyWriter* reply, size_t output_bytes_max)
-    : reply_(reply), deadline_us_(MonotonicUs() + kBudgetUs), output_bytes_max_(output_bytes_max) {}
+Slice::Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us)
+    : reply_(reply), deadline_us_(MonotonicUs() + budget_us), output_bytes_max_(output_bytes_max) {}
 
 bool Slice::Spent() {
   if (reply_->out().bytes_pending() >= output_bytes_max_) return true;
   return ++calls_ % 16 == 0 && MonotonicUs() >= deadline_us_;
+}
+
+bool Slice::SpentNow() {
+  return reply_->out().bytes_pending() >= output_bytes_max_ || MonotonicUs() >= deadline_us_;
 }
 
 }  // namespace verso::server

@@ -31,12 +31,14 @@ class Slice {
  public:
   static constexpr uint64_t kBudgetUs = 1000;
 
-  Slice(ReplyWriter* reply, size_t output_bytes_max);
+  Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us = kBudgetUs);
 
   ReplyWriter& reply() { return *reply_; }
   // True when this slice has used its time or filled the client's output. Reads the clock every
   // 16th call only.
   bool Spent();
+  // The same for steps that take long by themselves: reads the clock every time.
+  bool SpentNow();
 
  private:
   ReplyWriter* reply_;

@@ -110,7 +110,7 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   CommandContext context(&row, request.arguments, &reply, &effects, &session, &state_->environment);
   if (request.hashed_index != 0) context.SetHash(request.hashed_index, request.hash);
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
-  context.SetInUnit(in_unit_ || pinned != nullptr || session.internal);
+  context.SetInUnit(in_unit_ || at_once_ || pinned != nullptr || session.internal);
 
   const uint64_t mark = reply.out().written();
   Outcome outcome;
@@ -134,7 +134,11 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
     reply.out().TruncateTo(mark);
     outcome = context.Fail(error::kOom);
   }
-  if (outcome == Outcome::kYield) *rest = context.TakeRest();
+  if (outcome == Outcome::kYield) {
+    std::unique_ptr<AsideBuild> build = context.TakeAside();
+    *rest = build == nullptr ? context.TakeRest()
+                             : MakeAside(entry, request, session, std::move(build));
+  }
   if (outcome == Outcome::kParked) {
     if (session.parked == nullptr) {
       const storage::Line& line = state_->LineOf(session);
@@ -261,24 +265,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
       return Outcome::kDone;
     }
   }
-  EffectConsumer* const consumer = state_->effect_consumer;
-  if (consumer == nullptr) return handler(view, context);
-
-  const uint64_t changes_before = state_->changes.changes_by_commands();
-  if (!in_unit_) {
-    consumer->Begin(state_->LineOf(session).id(), session.db);
-  } else if (unit_db_ != session.db) {
-    unit_db_ = session.db;
-    const std::string number = std::to_string(unit_db_);
-    const ByteView select[] = {"SELECT", number};
-    consumer->Command(select);
-  }
-  const Outcome outcome = handler(view, context);
-  if (effects.empty() && state_->changes.changes_by_commands() != changes_before) {
-    effects.Emit(request.arguments);  // E1
-  }
-  if (!in_unit_) consumer->End();
-  return outcome;
+  return Record(request, effects, session, [&] { return handler(view, context); });
 }
 
 std::string Dispatcher::UnknownCommand(const Request& request) const {

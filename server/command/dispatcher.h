@@ -17,11 +17,13 @@
 // A unit is what takes effect as one: a command, or all those of an EXEC (dispatcher_exec.cpp). D1
 // Of an EXEC, gate 7 judges the sum before the first command runs: all or nothing. D2 An EXEC of
 // reads only goes on in slices like any long read, all of it on one version; one that writes runs
-// to its end.
+// to its end. D3 A write that is computed aside (aside.h) is a unit of the instant at which it is
+// committed; gates 1-7 were open when it began.
 #pragma once
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "server/command/command_context.h"
 #include "server/command/command_table.h"
@@ -64,6 +66,8 @@ class Dispatcher {
   void StartTurn() { cycles_ = __builtin_ia32_rdtsc(); }
 
  private:
+  class AsideContinuation;
+
   // What a write may need at worst: bytes, and keys whose paths are copied.
   struct WriteNeed {
     size_t payload = 0;
@@ -90,6 +94,12 @@ class Dispatcher {
   Outcome Invoke(const CommandEntry& entry, const Request& request, Session& session,
                  ReplyWriter& reply, std::unique_ptr<Continuation>* rest,
                  const storage::ReadView* pinned);
+  // Between the begin and the end of a unit: change() with its effects.
+  template <typename Change>
+  Outcome Record(const Request& request, EffectUnit& effects, const Session& session,
+                 Change&& change);
+  std::unique_ptr<Continuation> MakeAside(const CommandEntry& entry, const Request& request,
+                                          Session& session, std::unique_ptr<AsideBuild> build);
   Outcome RunWrite(const CommandSpec& row, const Request& request, WriteHandler handler,
                    CommandContext& context, EffectUnit& effects, Session& session,
                    ReplyWriter& reply);
@@ -104,8 +114,32 @@ class Dispatcher {
   const CommandEntry* exec_;
   const CommandEntry* ping_;
   bool in_unit_ = false;  // of an EXEC
+  bool at_once_ = false;  // nothing may be computed aside
   int unit_db_ = 0;       // what its consumer believes
   uint64_t cycles_ = 0;
 };
+
+template <typename Change>
+Outcome Dispatcher::Record(const Request& request, EffectUnit& effects, const Session& session,
+                           Change&& change) {
+  EffectConsumer* const consumer = state_->effect_consumer;
+  if (consumer == nullptr) return change();
+
+  const uint64_t changes_before = state_->changes.changes_by_commands();
+  if (!in_unit_) {
+    consumer->Begin(state_->LineOf(session).id(), session.db);
+  } else if (unit_db_ != session.db) {
+    unit_db_ = session.db;
+    const std::string number = std::to_string(unit_db_);
+    const ByteView select[] = {"SELECT", number};
+    consumer->Command(select);
+  }
+  const Outcome outcome = change();
+  if (effects.empty() && state_->changes.changes_by_commands() != changes_before) {
+    effects.Emit(request.arguments);  // E1
+  }
+  if (!in_unit_) consumer->End();
+  return outcome;
+}
 
 }  // namespace verso::server

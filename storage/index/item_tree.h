@@ -45,8 +45,7 @@
 
 namespace verso::storage {
 
-// One item as a reader sees it. `bytes` may lie in the cursor that showed it: valid until the
-// cursor moves, ends or the line changes.
+// One item as a reader sees it: a view into pages, valid until the line changes.
 struct ItemView {
   uint64_t a = 0;
   uint64_t b = 0;

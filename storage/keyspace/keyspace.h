@@ -8,7 +8,8 @@
 // K1 An entry whose deadline is at or before the moment is absent for every read; it goes only by
 //    ExpireDue (a write) or a write to it.
 // K2 Count = entries minus the rank of the moment in the deadline index: exact at any time.
-// K3 Each change of a key calls KeyObserver::KeyChanged exactly once, after the change. (Where
+// K3 Each change of a key, but for those in scratch lines, calls KeyObserver::KeyChanged exactly
+//    once, after the change. (Where
 // Redis
 //    tells two things of one change, SET with EX: "set", "expire", the second counts no changes.)
 //    Whole-database changes call DatabaseChanged.
@@ -185,8 +186,11 @@ class WriteView : public ReadView {
   char* WritablePack(const Key& key);
   char* WritableCollection(const Key& key);
   // Moves the value that was built at this key in a scratch line here (V6), whatever was there,
-  // which is retired. Requires: it is there, and has no deadline of its own.
-  void PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms, const KeyEvent& event);
+  // which is retired. Requires: it is there, and has no deadline of its own. All its pages are
+  // looked at, unless it is known that all were born after `born_after`, and that is young enough:
+  // then it takes no longer for a large one.
+  void PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms, const KeyEvent& event,
+                   Epoch born_after = 0);
   // As if the key had been touched last so long ago. The clocks reach back for 18 hours.
   void SetIdleSeconds(const Key& key, uint64_t seconds);
   // Says that a key was changed: exactly once per command and key, afterwards (K3).

@@ -66,7 +66,7 @@ ValueView WriteView::BuildCollection(ValueType type, size_t refs) {
 }
 
 void WriteView::PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms,
-                            const KeyEvent& event) {
+                            const KeyEvent& event, Epoch born_after) {
   const std::optional<TrieEntry> built = scratch.FindEntry(key);
   VERSO_CHECK(built && built->value.deadline_ms == kNoDeadline);
   ValueView value = built->value;
@@ -74,7 +74,8 @@ void WriteView::PublishFrom(WriteView& scratch, const Key& key, uint64_t deadlin
   value.bytes = inlined;
   value.deadline_ms = deadline_ms;
   Ref aside = scratch.TakeEntry(scratch.db_, key).value;
-  if (aside) {
+  const bool young = born_after >= std::max(scratch.line().frozen(), line().frozen());
+  if (aside && !young) {
     value.ref = kNullRef;
     writable_store_->Publish(scratch.line(), &aside, *writable_line_, &value.ref);
   }

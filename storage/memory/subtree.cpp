@@ -26,12 +26,13 @@ Ref CopySubtree(Line& line, const Ref& root) {
   return copy;
 }
 
-uint64_t SubtreeBytes(const PageArena& arena, const Ref& root) {
+uint64_t SubtreeBytes(const PageArena& arena, const Ref& root, uint64_t enough) {
   if (!root) return 0;
   uint64_t bytes = RunBytes(root.size());
   if (HasChildren(root.kind())) {
-    VisitRefs(arena.Resolve(root), root,
-              [&](const Ref& child) { bytes += SubtreeBytes(arena, child); });
+    VisitRefs(arena.Resolve(root), root, [&](const Ref& child) {
+      if (bytes <= enough) bytes += SubtreeBytes(arena, child, enough - bytes);
+    });
   }
   return bytes;
 }

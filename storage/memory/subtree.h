@@ -12,8 +12,9 @@ namespace verso::storage {
 // SubtreeBytes(root) was reserved.
 Ref CopySubtree(Line& line, const Ref& root);
 
-// Bytes of the runs below a reference, itself included. Walks everything.
-uint64_t SubtreeBytes(const PageArena& arena, const Ref& root);
+// Bytes of the runs below a reference, itself included. Walks everything, but no further once they
+// are more than `enough`.
+uint64_t SubtreeBytes(const PageArena& arena, const Ref& root, uint64_t enough = ~uint64_t{0});
 
 // The same a page at a time, and only of the pages born after `above` (none is younger than the
 // page above it, so a walk costs what it counts).

@@ -9,14 +9,18 @@
 // comes to `answers`, in the order of serving.
 //
 // Run() answers the exact RESP bytes. Continuations are run to their end, on a pinned version, as
-// the event loop does it. `effects` holds what would be logged since it was last cleared, one
-// command a string ("SET k v"), and `events` what the key space reported ("set k").
+// the event loop does it; `between_slices`, if set, is called between two slices, and may answer
+// that the client has gone; then slices are short, so that there are many. `effects` holds what
+// would be logged since it was last cleared, one command a string ("SET k v"), and `events` what
+// the key space reported ("set k").
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/command/dispatcher.h"
@@ -78,6 +82,7 @@ class CommandFixture : private EffectConsumer,
   std::vector<std::string> events;
   std::vector<std::string> units;  // "line db"
   std::vector<std::string> answers;
+  std::function<bool()> between_slices;  // false: the client has gone
 
  private:
   std::string RunRequest(Session& session, const Request& request, Outcome* outcome) {
@@ -120,8 +125,14 @@ class CommandFixture : private EffectConsumer,
     const storage::PinHandle pin = store_->PinForRead(store_->main(), now_ms);
     const storage::ReadView view(*store_, pin.root(), session.db, pin.moment_ms());
     for (bool done = false; !done; ++slices_) {
-      Slice slice(&reply, ~size_t{0});
+      constexpr uint64_t kShortUs = 50;
+      Slice slice(&reply, ~size_t{0}, between_slices == nullptr ? Slice::kBudgetUs : kShortUs);
       done = rest.Run(view, slice);
+      if (done || between_slices == nullptr) continue;
+      // What is done there is no part of it, and has no slices of interest.
+      const std::function<bool()> between = std::exchange(between_slices, nullptr);
+      done = !between();
+      between_slices = between;
     }
   }
 
