@@ -185,6 +185,21 @@ class Alone(unittest.TestCase):
             self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
             self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
 
+    def test_a_branch_is_restored_into_alone(self):
+        with resp.Server(save="") as server:
+            client, inside = server.client(protocol=3), server.client(protocol=3)
+            keys = fill(client)
+            digest = client.command("DEBUG", "DIGEST")
+            payloads = {key: client.command("DUMP", key) for key in keys}
+            client.command("BRANCH", "CREATE", "aside")
+            inside.command("BRANCH", "USE", "aside")
+            for key, other in zip(keys, reversed(keys)):
+                inside.command("RESTORE", key, 0, payloads[other], "REPLACE")
+            for key, other in zip(keys, reversed(keys)):
+                self.assertEqual(content(inside, key), content(client, other))
+            self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
+            self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+
     def test_a_large_dump_stalls_nobody_and_can_be_left(self):
         with resp.Server(save="") as server:
             writer = server.client()
