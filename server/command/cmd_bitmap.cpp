@@ -149,6 +149,10 @@ Outcome Bitcount(const ReadView& view, CommandContext& context) {
     range.start = args.Integer();
     range.end = args.Integer();
     if (!args.ok()) return context.Fail(args.error());
+    if (range.start < 0 && range.end < 0 && range.start > range.end) {
+      context.reply().Integer(0);
+      return Outcome::kDone;
+    }
     if (context.size() == 5) {
       if (args.Take("bit")) {
         range.in_bits = true;
@@ -157,8 +161,7 @@ Outcome Bitcount(const ReadView& view, CommandContext& context) {
       }
     }
   }
-  if ((range.start < 0 && range.end < 0 && range.start > range.end) ||
-      !range.Clip(storage::StringLength(view.arena(), *value))) {
+  if (!range.Clip(storage::StringLength(view.arena(), *value))) {
     context.reply().Integer(0);
     return Outcome::kDone;
   }

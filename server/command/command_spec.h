@@ -121,9 +121,9 @@ enum KeyFlag : uint16_t {
   kKeyVariable = 1 << 10,  // the flags depend on the arguments (SET with GET)
 };
 
-// Where keys stand. They begin at argument `first`, or behind the first `keyword` from there on.
-// Either they go on to `last` (relative to their begin; -1: the last argument) in steps, or the
-// argument where they would begin says how many follow it.
+// Where keys stand: from argument `first` on, or behind a `keyword` there, of several the first,
+// for a single key the last. They go on to `last` (relative to their begin; -1: the last argument)
+// in steps, or the argument where they would begin says how many follow it.
 struct Keys {
   int16_t first = 0;  // 0: no such key spec
   int16_t last = 0;

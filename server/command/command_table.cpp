@@ -232,11 +232,17 @@ ArgumentRange KeysIn(const Keys& spec, std::span<const std::string_view> argumen
   if (spec.first == 0) return range;
   range.first = static_cast<size_t>(spec.first);
   if (!spec.keyword.empty()) {
-    while (range.first < arguments.size() &&
-           !EqualsIgnoreCase(arguments[range.first], spec.keyword)) {
-      ++range.first;
+    // An option for one key may stand several times: then the last one counts (SORT's STORE).
+    const auto is_keyword = [&spec](ByteView word) { return EqualsIgnoreCase(word, spec.keyword); };
+    const auto begin =
+        arguments.begin() + static_cast<ptrdiff_t>(std::min(range.first, arguments.size()));
+    auto found = std::find_if(begin, arguments.end(), is_keyword);
+    while (spec.last == 0 && found != arguments.end()) {
+      const auto again = std::find_if(found + 1, arguments.end(), is_keyword);
+      if (again == arguments.end()) break;
+      found = again;
     }
-    ++range.first;
+    range.first = static_cast<size_t>(found - arguments.begin()) + 1;
   }
   if (range.first >= arguments.size()) {
     range.valid = !spec.counted;

@@ -269,24 +269,26 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
 }
 
 std::string Dispatcher::UnknownCommand(const Request& request) const {
-  // Redis shows at most 128 bytes of the name and about 128 of the arguments.
+  // Redis shows at most 128 bytes of the name and about 128 of the arguments, each up to its first
+  // zero byte.
   constexpr size_t kShownMax = 128;
-  const ByteView name = request.arguments[0].substr(0, kShownMax);
+  const auto shown_of = [](ByteView word, size_t bytes_max) {
+    return std::string(word.substr(0, std::min(word.find('\0'), bytes_max)));
+  };
   if (request.entry != nullptr) {
     std::string container(request.entry->full_name);
     for (char& c : container) {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
     }
-    return "ERR unknown subcommand '" + std::string(request.arguments[1].substr(0, kShownMax)) +
-           "'. Try " + container + " HELP.";
+    return "ERR unknown subcommand '" + shown_of(request.arguments[1], kShownMax) + "'. Try " +
+           container + " HELP.";
   }
   std::string shown;
   for (size_t i = 1; i < request.arguments.size() && shown.size() < kShownMax; ++i) {
-    shown += "'";
-    shown += request.arguments[i].substr(0, kShownMax - shown.size());
-    shown += "' ";
+    shown += "'" + shown_of(request.arguments[i], kShownMax - shown.size()) + "' ";
   }
-  return "ERR unknown command '" + std::string(name) + "', with args beginning with: " + shown;
+  return "ERR unknown command '" + shown_of(request.arguments[0], kShownMax) +
+         "', with args beginning with: " + shown;
 }
 
 void Dispatcher::CountError(const ReplyWriter& reply) {

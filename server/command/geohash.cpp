@@ -67,16 +67,43 @@ CellSpan SpanOf(double low, double high, double max) {
   return {CellOf(std::clamp(low, -max, max), max), CellOf(std::clamp(high, -max, max), max)};
 }
 
-// How many bits of a cell's place on an axis Redis leaves out for a shape that reaches so far.
-unsigned AxisBitsWider(double metres) {
-  constexpr double kHalfEquator = 20037726.37;
-  unsigned halves = 0;
-  while (halves < kAxisBits && metres < kHalfEquator) {
-    metres *= 2;
-    ++halves;
+// The order in which Redis looks into the blocks around a center, which it takes about as large as
+// the shape: the center's own, those north, south, east and west of it, those at its corners.
+class BlockOrder {
+ public:
+  BlockOrder(const GeoShape& shape, unsigned drop) {
+    constexpr double kHalfEquator = 20037726.37;
+    double reach = shape.box ? std::hypot(shape.width, shape.height) / 2 : shape.radius;
+    int halves = -1;  // of the earth, and how often it is cut for a block
+    for (; reach < kHalfEquator && halves <= static_cast<int>(kAxisBits); reach *= 2) ++halves;
+    const double latitude = std::abs(shape.center.latitude);
+    if (latitude > 66) --halves;
+    if (latitude > 80) --halves;
+    bits_ = kAxisBits - static_cast<unsigned>(std::clamp(halves, 1, static_cast<int>(kAxisBits)));
+    bits_ = std::max(bits_, drop);
+    x_ = BlockX(GeoEncode(shape.center));
+    y_ = BlockY(GeoEncode(shape.center));
   }
-  return std::min<unsigned>(kAxisBits, kAxisBits + 1 - halves);
-}
+
+  // 0 to 8, 9 for all that is farther.
+  int RankOf(const GeoRange& range) const {
+    const uint32_t across = kAxisBits == bits_ ? 1 : uint32_t{1} << (kAxisBits - bits_);
+    const uint32_t east = (BlockX(range.first) - x_) % across;  // around the earth
+    const uint32_t north = BlockY(range.first) - y_;
+    const int column = east == 0 ? 0 : east == 1 ? 1 : east == across - 1 ? 2 : 3;
+    const int row = north == 0 ? 0 : north == 1 ? 1 : north == ~uint32_t{0} ? 2 : 3;
+    constexpr int kRanks[4][4] = {{0, 3, 4, 9}, {1, 5, 6, 9}, {2, 7, 8, 9}, {9, 9, 9, 9}};
+    return kRanks[row][column];
+  }
+
+ private:
+  uint32_t BlockX(uint64_t cell) const { return Gather(cell >> 1) >> bits_; }
+  uint32_t BlockY(uint64_t cell) const { return Gather(cell) >> bits_; }
+
+  unsigned bits_ = 0;  // of a cell's place on an axis, within its block
+  uint32_t x_ = 0;
+  uint32_t y_ = 0;
+};
 
 // Adds the ranges of the blocks of 2^drop by 2^drop cells that a rectangle touches.
 void AddBlocks(const CellSpan& longitude, const CellSpan& latitude, unsigned drop,
@@ -167,18 +194,14 @@ std::vector<GeoRange> GeoCover(const GeoShape& shape) {
 
   std::vector<GeoRange> blocks;
   for (const CellSpan& span : longitudes) AddBlocks(span, latitude, drop, &blocks);
-  // What lies around the center comes first, out of a block as large as that of Redis: an answer in
-  // no order, and one to ANY, begins there.
-  const double reach = shape.box ? std::hypot(shape.width, shape.height) / 2 : shape.radius;
-  const unsigned around = std::max(drop, AxisBitsWider(reach));
-  const uint64_t home = GeoEncode(shape.center) >> 2 * around;
-  const auto is_home = [=](const GeoRange& range) { return range.first >> 2 * around == home; };
-  std::sort(blocks.begin(), blocks.end(), [&](const GeoRange& a, const GeoRange& b) {
-    return std::pair(!is_home(a), a.first) < std::pair(!is_home(b), b.first);
+  // An answer in no order, and one to ANY, begins where that of Redis does.
+  const BlockOrder order(shape, drop);
+  std::sort(blocks.begin(), blocks.end(), [&order](const GeoRange& a, const GeoRange& b) {
+    return std::pair(order.RankOf(a), a.first) < std::pair(order.RankOf(b), b.first);
   });
   std::vector<GeoRange> ranges;
   for (const GeoRange& block : blocks) {
-    if (!ranges.empty() && is_home(ranges.back()) == is_home(block) &&
+    if (!ranges.empty() && order.RankOf(ranges.back()) == order.RankOf(block) &&
         block.first <= ranges.back().last) {
       ranges.back().last = std::max(ranges.back().last, block.last);
     } else {

@@ -111,6 +111,8 @@ class Connection(resp.ServerCase):
         read = client.command("COMMAND", "INFO", "xread")[0]
         self.assertEqual(read[3:6], [0, 0, 0])
         self.assertEqual(read[8][0][3], [b"type", b"keyword", b"spec", [b"keyword", b"STREAMS", b"startfrom", 1]])
+        self.assertEqual(client.command("COMMAND", "GETKEYS", "SORT", "a", "STORE", "b", "store", "c"),
+                         [b"a", b"c"])
         self.assertEqual(client.command("COMMAND", "GETKEYS", "XREAD", "STREAMS", "a", "b", "0", "0"), [b"a", b"b"])
         for wrong in (("ZUNION", "3", "a", "b"), ("ZUNION", "x", "a"), ("XREAD", "BLOCK", "1", "a")):
             with self.assertRaisesRegex(resp.Error, "^ERR Invalid arguments specified for command$"):
