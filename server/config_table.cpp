@@ -102,6 +102,28 @@ std::string GetOutputLimit(const Settings& settings) {
          show("pubsub", settings.output_limit_pubsub);
 }
 
+std::string SetSnapshotAuto(Settings* settings, const std::vector<std::string>& words, bool) {
+  const std::vector<std::string> parts = SplitSpaces(words);
+  constexpr int64_t kSecondsMax = int64_t{1} << 40;
+  int64_t seconds = 0;
+  int64_t keep = 0;
+  if (!parts.empty() &&
+      (parts.size() != 2 || !ParseInteger(parts[0], &seconds) || !ParseInteger(parts[1], &keep) ||
+       seconds < 1 || seconds > kSecondsMax || keep < 1)) {
+    return "snapshot-auto takes how many seconds lie between two snapshots and how many are kept";
+  }
+  settings->snapshot_auto_seconds = seconds;
+  settings->snapshot_auto_keep = keep;
+  return "";
+}
+
+std::string GetSnapshotAuto(const Settings& settings) {
+  if (settings.snapshot_auto_seconds == 0) return "";
+  return std::to_string(settings.snapshot_auto_seconds) + " " +
+         std::to_string(settings.snapshot_auto_keep);
+}
+
+constexpr ConfigSpecial kSnapshotAuto = {&SetSnapshotAuto, &GetSnapshotAuto};
 constexpr ConfigSpecial kSave = {&SetSave, &GetSave};
 constexpr ConfigSpecial kBind = {&SetBind, &GetBind};
 constexpr ConfigSpecial kOutputLimit = {&SetOutputLimit, &GetOutputLimit};
@@ -296,6 +318,7 @@ constexpr ConfigRow kRows[] = {
      .changeable = true,
      .min = 0,
      .max = INT64_MAX},
+    {.name = "snapshot-auto", .kind = Kind::kSpecial, .field = &kSnapshotAuto, .changeable = true},
     {.name = "snapshot-max",
      .kind = Kind::kInteger,
      .field = &Settings::snapshot_max,

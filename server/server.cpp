@@ -407,6 +407,7 @@ uint64_t Server::Cron() {
   memory_peak_ = std::max(memory_peak_, state_.used_memory());
   ExpireSome();
   store_->snapshots().DropDue(state_.now_ms);
+  snapshot_schedule_.Run(state_);
   EndOverdue();
   NoteSaveEnd();
   CheckSavePoints();
@@ -556,6 +557,7 @@ void Server::CheckSavePoints() {
 Status Server::ApplySettings(const Settings& changed) {
   state_.settings = changed;
   state_.ApplySettings();
+  snapshot_schedule_.Reset();
   SetLogLevel(static_cast<LogLevel>(changed.loglevel));
   return RaiseDescriptorLimit();
 }

@@ -17,6 +17,7 @@
 #include "server/listener.h"
 #include "server/save_control.h"
 #include "server/server_state.h"
+#include "server/snapshot_schedule.h"
 #include "storage/base/clock.h"
 
 namespace verso::server {
@@ -124,6 +125,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   std::string config_file_;
   std::unique_ptr<storage::Store> store_;
   ServerState state_;
+  SnapshotSchedule snapshot_schedule_;
   BufferPool buffers_;
   EventLoop loop_;
   Dispatcher dispatcher_;

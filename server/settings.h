@@ -80,8 +80,10 @@ struct Settings {
   int64_t slowlog_max_len = 128;
 
   int64_t snapshot_max = 10'000;
-  int64_t branch_max = 1000;  // main included
-  int64_t rollback_keep = 8;  // backups that rollbacks leave
+  int64_t branch_max = 1000;          // main included
+  int64_t rollback_keep = 8;          // backups that rollbacks leave
+  int64_t snapshot_auto_seconds = 0;  // 0: none are taken by themselves
+  int64_t snapshot_auto_keep = 0;
 
   // The process.
   bool daemonize = false;

@@ -38,6 +38,9 @@ void AddConnectionOptions(CLI::App* app, Options* options, Flags* flags) {
   app->add_flag("--askpass", options->ask_password, "Ask for the password");
   app->add_option("-u", flags->uri, "Server as redis://[user:password@]host[:port][/db]");
   app->add_option("-n", options->db, "Database number")->check(CLI::NonNegativeNumber);
+  app->add_option("--branch", options->branch, "Branch to work in (main)");
+  app->add_option("--at", options->at,
+                  "Snapshot or branch to read in; nothing can be written then");
   app->add_flag("-2", flags->resp2, "Speak RESP2");
   app->add_flag("-3", flags->resp3, "Speak RESP3");
   app->add_flag("--no-auth-warning", flags->no_auth_warning,
@@ -126,6 +129,9 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   options.command = app.remaining();
   if (!options.command.empty() && options.command.front().starts_with('-')) {
     return {std::nullopt, "Unrecognized option: '" + options.command.front() + "'\n", 1};
+  }
+  if (!options.at.empty() && options.pipe) {
+    return {std::nullopt, "--at reads in a version, --pipe sends commands as they are\n", 1};
   }
   if (!flags.uri.empty()) {
     client::Result<Uri> uri = ParseUri(flags.uri);

@@ -18,6 +18,8 @@ struct Options {
   bool warn_about_password = false;  // it was given on the command line
   bool ask_password = false;
   int db = 0;
+  std::string branch;                  // empty: main
+  std::string at;                      // not empty: commands that read do so in this version
   int resp_version = 0;                // 0: the server's default, that is 2
   double connect_timeout_seconds = 0;  // 0: none
 

@@ -6,6 +6,7 @@
 
 #include "client/cli/command_docs.h"
 #include "client/cli/save_progress.h"
+#include "client/cli/snapshot_table.h"
 #include "client/cli/terminal.h"
 
 namespace verso::cli {
@@ -82,6 +83,9 @@ Outcome Runner::RunOnce(const std::vector<std::string>& args) {
     const bool draws_bar = StdoutIsTty() && format_ == Format::kTty;
     const int status = SaveAndWait(session_->client(), draws_bar, stdout, stderr);
     return status == 0 ? Outcome::kOk : Outcome::kFailed;
+  }
+  if (args.size() == 1 && Is(args, {"SNAPSHOTS"})) {
+    return ShowSnapshots(session_->client(), stdout, stderr) == 0 ? Outcome::kOk : Outcome::kFailed;
   }
   const auto start = std::chrono::steady_clock::now();
   Result<Reply> reply = session_->Call(args);

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <thread>
 
+#include "client/cli/human_text.h"
+
 namespace verso::cli {
 namespace {
 
@@ -42,14 +44,6 @@ std::string Printed(const char* format, Args... args) {
   char text[64];
   std::snprintf(text, sizeof(text), format, args...);
   return text;
-}
-
-std::string BytesText(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  return Printed(unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
 }
 
 std::string SecondsText(std::chrono::milliseconds elapsed) {

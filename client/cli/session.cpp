@@ -1,5 +1,6 @@
 #include "client/cli/session.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -21,6 +22,15 @@ std::optional<int> ToNumber(const std::string& text) {
   auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || at != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// What is about the connection or the server goes there as it is; everything else is read in the
+// version, or refused there.
+bool IsAboutServer(const std::string& name) {
+  constexpr std::string_view kNames[] = {"ASOF",   "AUTH",   "BRANCH", "CLIENT",  "COMMAND",
+                                         "CONFIG", "HELLO",  "INFO",   "PING",    "QUIT",
+                                         "RESET",  "SELECT", "TIME",   "SNAPSHOT"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 }  // namespace
@@ -65,6 +75,15 @@ bool Session::Connect() {
     // RESP2 is where every connection begins; a server too old for HELLO need not be asked.
     if (options_.resp_version == 3) RunSetUp({"HELLO", version}, "HELLO " + version);
   }
+  if (!options_.branch.empty()) {
+    Result<Reply> reply = client_->Command("BRANCH", "USE", options_.branch);
+    if (!reply) {
+      std::fprintf(stderr, "BRANCH USE %s failed: %s\n", options_.branch.c_str(),
+                   reply.error().message.c_str());
+      client_.reset();
+      return false;
+    }
+  }
   return is_connected();
 }
 
@@ -77,7 +96,11 @@ void Session::RunSetUp(const std::vector<std::string>& args, const std::string& 
 
 Result<Reply> Session::Call(const std::vector<std::string>& args) {
   if (!client_) return client::Error{ErrorCode::kClosed, "Not connected"};
-  Result<Reply> result = client_->CommandArgs(Views(args));
+  std::vector<std::string_view> words = Views(args);
+  if (!options_.at.empty() && !IsAboutServer(ToUpper(args[0]))) {
+    words.insert(words.begin(), {"ASOF", options_.at});
+  }
+  Result<Reply> result = client_->CommandArgs(words);
   if (!result && result.error().code == ErrorCode::kServer) {
     result = Reply::Text(Reply::Kind::kError, std::move(result).error().message);
   }
@@ -103,6 +126,8 @@ std::string Session::Prompt() const {
       options_.host.find(':') == std::string::npos ? options_.host : "[" + options_.host + "]";
   prompt += ":" + std::to_string(options_.port);
   if (options_.db != 0) prompt += "[" + std::to_string(options_.db) + "]";
+  if (!options_.branch.empty()) prompt += "{" + options_.branch + "}";
+  if (!options_.at.empty()) prompt += "@" + options_.at;
   if (in_transaction_) prompt += "(TX)";
   return prompt + "> ";
 }
@@ -124,8 +149,11 @@ void Session::Note(const std::vector<std::string>& args, const Reply& reply) {
     NoteAuth(args);
   } else if (name == "HELLO" && args.size() > 1) {
     options_.resp_version = ToNumber(args[1]).value_or(options_.resp_version);
+  } else if (name == "BRANCH") {
+    NoteBranch(args);
   } else if (name == "RESET") {
     options_.db = 0;
+    options_.branch.clear();
     options_.resp_version = 2;
     in_transaction_ = false;
   }
@@ -139,6 +167,12 @@ void Session::NoteSelect(const std::vector<std::string>& args, const Reply& repl
   } else {
     options_.db = *db;
   }
+}
+
+void Session::NoteBranch(const std::vector<std::string>& args) {
+  const std::string what = args.size() > 2 ? ToUpper(args[1]) : "";
+  if (what == "USE") options_.branch = args[2] == "main" ? "" : args[2];
+  if (what == "RENAME" && args.size() > 3 && args[2] == options_.branch) options_.branch = args[3];
 }
 
 void Session::NoteAuth(const std::vector<std::string>& args) {

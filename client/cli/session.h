@@ -15,8 +15,9 @@ class Session {
  public:
   explicit Session(const Options& options);
 
-  // Connects and repeats AUTH, SELECT and HELLO. Only a missing connection is a failure; what the
-  // server refuses of the rest is printed and the session goes on without it, as in redis-cli.
+  // Connects and repeats AUTH, SELECT, HELLO and BRANCH USE. What the server refuses of the first
+  // three is printed and the session goes on without it, as in redis-cli; without a connection, or
+  // outside the branch that was asked for, it does not.
   // False: not connected; the reason is on stderr.
   bool Connect();
   void SetAddress(std::string host, uint16_t port);
@@ -26,19 +27,21 @@ class Session {
   // Requires: Connect has succeeded once.
   Client& client() { return *client_; }
 
-  // Sends a command and waits. An error reply is a reply here, for it is to be printed.
+  // Sends a command (with --at as ASOF does) and waits. An error reply is a reply here, for it is
+  // to be printed.
   client::Result<Reply> Call(const std::vector<std::string>& args);
   client::Result<void> Send(const std::vector<std::string>& args);
 
   void OnPush(Client::PushHandler handler);
 
-  // "127.0.0.1:6379[1](TX)> "
+  // "127.0.0.1:6379[1]{branch}@snapshot(TX)> "
   std::string Prompt() const;
 
  private:
   void RunSetUp(const std::vector<std::string>& args, const std::string& shown);
   void Note(const std::vector<std::string>& args, const Reply& reply);
   void NoteSelect(const std::vector<std::string>& args, const Reply& reply);
+  void NoteBranch(const std::vector<std::string>& args);
   void NoteAuth(const std::vector<std::string>& args);
 
   Options options_;  // kept true to what the server was told

@@ -211,6 +211,33 @@ class Branches(resp.ServerCase):
         self.assertEqual(c.command("DBSIZE"), 1)
 
 
+class CommandLine(resp.ServerCase):
+    def cli(self, *words, check=True):
+        return resp.cli(self.server.port, *words, check=check).decode()
+
+    def test_branch_and_at(self):
+        c = self.client()
+        c.pipeline([("SET", "k", "1"), ("SNAPSHOT", "CREATE", "s"), ("SET", "k", "2"), ("BRANCH", "CREATE", "b")])
+        self.assertEqual(self.cli("--branch", "b", "SET", "k", "3"), "OK\n")
+        self.assertEqual(self.cli("--branch", "b", "GET", "k"), "3\n")
+        self.assertEqual(self.cli("GET", "k"), "2\n")
+        self.assertEqual(self.cli("--at", "s", "GET", "k"), "1\n")
+        self.assertEqual(self.cli("--at", "b", "GET", "k"), "3\n")
+        self.assertEqual(self.cli("--at", "s", "--scan"), "k\n")
+        self.assertIn("VIEWREADONLY", self.cli("--at", "s", "SET", "k", "4"))
+        self.assertEqual(self.cli("--at", "s", "PING"), "PONG\n")
+        self.assertEqual(self.cli("--branch", "nosuch", "SET", "k", "5", check=False), "")
+        self.assertEqual(self.cli("GET", "k"), "2\n")
+        self.assertEqual(self.cli("--at", "s", "--pipe", check=False), "")
+
+    def test_snapshots(self):
+        c = self.client()
+        c.command("SNAPSHOT", "CREATE", "a-name", "EX", "1000", "REPLACE")
+        lines = self.cli("snapshots").splitlines()
+        self.assertEqual(lines[0].split(), "NAME BRANCH VERSION AGE KEYS OWN GOES IN SAVED".split())
+        self.assertRegex(self.cli("snapshots"), r"(?m)^a-name +main +\d+ +\d+ s +\d+ +[\d.]+ [KM]?B +16 min \d+ s +no$")
+
+
 class Restart(unittest.TestCase):
     def test_branches_are_there_after_a_save_and_a_kill(self):
         with resp.Server(save="") as server:

@@ -168,6 +168,33 @@ class Snapshots(resp.ServerCase):
         self.assertEqual(c.command("DEBUG", "AUDIT"), b"OK")
 
 
+class Automatic(unittest.TestCase):
+    def names(self, c):
+        return [fields(row)["name"] for row in c.command("SNAPSHOT", "LIST", "MATCH", "auto:*")]
+
+    def test_they_come_and_go_by_themselves(self):
+        with resp.Server("--snapshot-auto", "1 2", save="") as server:
+            c = server.client()
+            c.command("SNAPSHOT", "CREATE", "mine")
+            first = resp.wait_until(lambda: self.names(c), "the first one comes at once")
+            resp.wait_until(lambda: len(self.names(c)) == 2, "the second one")
+            resp.wait_until(lambda: first[0] not in self.names(c), "the first one goes")
+            self.assertEqual(c.command("CONFIG", "GET", "snapshot-auto"), [b"snapshot-auto", b"1 2"])
+            c.command("CONFIG", "SET", "snapshot-auto", "")
+            left = self.names(c)
+            self.assertEqual(len(left), 2)
+            c.command("SAVE")
+            server.kill()
+            server.start("--snapshot-auto", "1000000 2")
+            c = server.client()
+            c.command("CONFIG", "SET", "snapshot-auto", "1000000 3")  # the saved ones count: none is due
+            self.assertEqual(self.names(c), left)
+            self.assertEqual(len(c.command("SNAPSHOT", "LIST")), 3)
+            for wrong in ("1", "0 1", "1 0", "a b", "1 2 3", "-1 1"):
+                with self.assertRaisesRegex(resp.Error, "snapshot-auto"):
+                    c.command("CONFIG", "SET", "snapshot-auto", wrong)
+
+
 class Rollback(resp.ServerCase):
     def setUp(self):
         super().setUp()

@@ -1,0 +1,20 @@
+// Automatic snapshots of main: `snapshot-auto SECONDS KEEP` takes one named auto:<unix-ms> every so
+// often and keeps the newest KEEP of them. After a restart the saved ones count.
+#pragma once
+
+#include "server/server_state.h"
+
+namespace verso::server {
+
+class SnapshotSchedule {
+ public:
+  // As often as one likes; `state.now_ms` is now.
+  void Run(ServerState& state);
+  // The directive has changed.
+  void Reset() { next_ms_ = 0; }
+
+ private:
+  uint64_t next_ms_ = 0;  // 0: to be found out
+};
+
+}  // namespace verso::server
