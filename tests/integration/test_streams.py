@@ -37,12 +37,7 @@ class Streams(unittest.TestCase):
                 digest = client.command("DEBUG", "DIGEST")
                 pending = client.command("XPENDING", key, "g")
                 client.command("BGSAVE")
-                server.wait_saved()
-                server.kill()
-                server.start()
-                client = server.client()
-                self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
-                self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+                client = resp.back_from_save(self, server, digest)
                 self.assertEqual(client.command("XPENDING", key, "g"), pending)
                 self.assertIn(first, client.command("XINFO", "STREAM", key))
 
@@ -58,12 +53,7 @@ class Streams(unittest.TestCase):
                 client.command("XREADGROUP", "GROUP", "g", "late", "STREAMS", key, ">")
                 client.command("XTRIM", key, "MAXLEN", 10)
             client.command("DEL", "long:9")
-            server.wait_saved()
-            server.kill()
-            server.start()
-            client = server.client()
-            self.assertEqual(client.command("DEBUG", "DIGEST"), digest)
-            self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+            resp.back_from_save(self, server, digest)
 
     def test_readers_wait_for_entries(self):
         with resp.Server(save="") as server:

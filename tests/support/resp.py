@@ -379,6 +379,18 @@ class Server:
             os.remove(self.log_path)
 
 
+def back_from_save(test, server, digest):
+    """Waits for the running save, kills the server and starts it again. The data must be what the digest says
+    and every page accounted for; a new client."""
+    server.wait_saved()
+    server.kill()
+    server.start()
+    client = server.client()
+    test.assertEqual(client.command("DEBUG", "DIGEST"), digest)
+    test.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+    return client
+
+
 class ServerCase(unittest.TestCase):
     """One server for all tests of the class, emptied before each; on a failure its log is shown."""
 
