@@ -202,7 +202,7 @@ bool Connection::RunBatch(size_t count) {
     start = parsed.end;
   }
   if (count > 1) {
-    const ReadView view(*state.store, state.LineOf(session_), session_.db, state.now_ms);
+    const ReadView view = state.HeadOf(session_);
     Key keys[kBatch];
     size_t key_count = 0;
     for (size_t i = 0; i < count; ++i) {

@@ -102,6 +102,10 @@ struct ServerState {
   storage::Line& LineOf(const Session& session) const {
     return session.branch != nullptr ? *session.branch->line : store->main();
   }
+  // That, as it is now, in its selected database.
+  storage::ReadView HeadOf(const Session& session) const {
+    return {*store, LineOf(session), session.db, now_ms};
+  }
   // A branch goes on as another line (ROLLBACK, PROMOTE). Requires: both have heads.
   void LineReplaced(const storage::Line& from, const storage::Line& to, const char* event) {
     changes.DatabaseChanged(from, -1, event, 1);

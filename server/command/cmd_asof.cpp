@@ -38,21 +38,19 @@ Outcome Asof(Dispatcher& dispatcher, CommandContext& context) {
                         "' is no command that reads keys: only those can be run in a version");
   }
   const int db = context.session().db;
+  const uint64_t now_ms = dispatcher.state().now_ms;
+  // The head of a branch is pinned only for what goes on: most reads do not.
   storage::PinHandle pin;
-  std::optional<ReadView> view;
-  if (ref.snapshot != nullptr) {
-    pin = store.snapshots().Hold(*ref.snapshot);
-    view.emplace(store, pin.root(), db, pin.moment_ms());
-  } else {
-    view.emplace(store, *ref.branch->line, db, dispatcher.state().now_ms);
-  }
+  storage::Line* line = nullptr;
+  if (ref.snapshot != nullptr) pin = HoldRef(store, ref, now_ms, &line);
+  const ReadView view = pin ? ReadView(store, pin.root(), db, pin.moment_ms())
+                            : ReadView(store, *ref.branch->line, db, now_ms);
   std::unique_ptr<Continuation> rest;
-  dispatcher.RunInUnit(request, context.session(), context.reply(), &rest, &*view);
+  dispatcher.RunInUnit(request, context.session(), context.reply(), &rest, &view);
   if (rest == nullptr) return Outcome::kDone;
-  // Of a branch: what is its head now. Nothing has been written since it began.
-  if (!pin) pin = store.PinForRead(*ref.branch->line, dispatcher.state().now_ms);
-  view.emplace(store, pin.root(), db, pin.moment_ms());
-  return context.Yield(std::make_unique<AsofRest>(std::move(pin), *view, std::move(rest)));
+  if (!pin) pin = HoldRef(store, ref, now_ms, &line);
+  const ReadView pinned(store, pin.root(), db, pin.moment_ms());
+  return context.Yield(std::make_unique<AsofRest>(std::move(pin), pinned, std::move(rest)));
 }
 
 constexpr ArgSpec kArgs[] = {

@@ -6,6 +6,7 @@
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
 #include "server/command/help_reply.h"
+#include "server/command/named_reply.h"
 #include "server/command/version_list.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
@@ -46,20 +47,15 @@ VersionRow RowOf(Server& server, const Branch& branch, uint64_t clients) {
                fork = branch.fork_version, created_ms = branch.created_ms, clients,
                now_ms](ReplyWriter& reply, const storage::PinHandle& pin, uint64_t walked_bytes) {
     reply.Map(7);
-    ReplyField(reply, "name", name);
-    ReplyField(reply, "parent", parent);
-    ReplyField(reply, "fork-version", fork);
-    ReplyField(reply, "created-ms", created_ms);
-    ReplyField(reply, "keys", KeysOf(store, pin.root(), now_ms));
-    ReplyField(reply, "unique-bytes", walked_bytes);
-    ReplyField(reply, "clients", clients);
+    Named(reply, "name", name);
+    Named(reply, "parent", parent);
+    Named(reply, "fork-version", fork);
+    Named(reply, "created-ms", created_ms);
+    Named(reply, "keys", KeysOf(store, pin.root(), now_ms));
+    Named(reply, "unique-bytes", walked_bytes);
+    Named(reply, "clients", clients);
   };
   return row;
-}
-
-storage::ReadView HeadOf(Server& server, CommandContext& context) {
-  return {server.store(), server.state().LineOf(context.session()), context.session().db,
-          server.state().now_ms};
 }
 
 Outcome BranchList(Server& server, CommandContext& context) {
@@ -71,7 +67,7 @@ Outcome BranchList(Server& server, CommandContext& context) {
   for (const auto& [name, branch] : branches.all()) {
     rows.push_back(RowOf(server, branch, clients[&branch]));
   }
-  return ReplyVersions(HeadOf(server, context), context, std::move(rows), false);
+  return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), false);
 }
 
 Outcome BranchInfo(Server& server, CommandContext& context) {
@@ -82,7 +78,7 @@ Outcome BranchInfo(Server& server, CommandContext& context) {
   }
   std::vector<VersionRow> rows;
   rows.push_back(RowOf(server, *branch, ClientsOf(server, *branch)));
-  return ReplyVersions(HeadOf(server, context), context, std::move(rows), true);
+  return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), true);
 }
 
 Outcome BranchCurrent(Server& server, CommandContext& context) {

@@ -22,11 +22,6 @@ bool Allowed(Server& server, CommandContext& context) {
   return false;
 }
 
-storage::ReadView Head(Server& server, CommandContext& context) {
-  return {server.store(), server.state().LineOf(context.session()), context.session().db,
-          server.state().now_ms};
-}
-
 Outcome DebugSleep(Server& server, CommandContext& context) {
   if (!Allowed(server, context)) return Outcome::kDone;
   double seconds = 0;
@@ -41,13 +36,14 @@ Outcome DebugSleep(Server& server, CommandContext& context) {
 
 Outcome DebugDigest(Server& server, CommandContext& context) {
   if (!Allowed(server, context)) return Outcome::kDone;
-  context.reply().SimpleString(storage::DigestOf(Head(server, context), -1).Hex());
+  context.reply().SimpleString(
+      storage::DigestOf(server.state().HeadOf(context.session()), -1).Hex());
   return Outcome::kDone;
 }
 
 Outcome DebugDigestValue(Server& server, CommandContext& context) {
   if (!Allowed(server, context)) return Outcome::kDone;
-  const storage::ReadView view = Head(server, context);
+  const storage::ReadView view = server.state().HeadOf(context.session());
   context.reply().Array(context.size() - 2);
   for (size_t i = 2; i < context.size(); ++i) {
     context.reply().SimpleString(storage::DigestOfKey(view, context.KeyAt(view, i)).Hex());

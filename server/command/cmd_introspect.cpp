@@ -6,6 +6,7 @@
 #include "server/command/command_table.h"
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
+#include "server/command/named_reply.h"
 
 namespace verso::server {
 namespace {
@@ -37,11 +38,6 @@ Names KeyFlagNames(uint16_t access) {
     if ((access & flag) != 0) names.push_back(name);
   }
   return names;
-}
-
-void Named(ReplyWriter& reply, std::string_view name, int number) {
-  reply.Bulk(name);
-  reply.Integer(number);
 }
 
 void ReplyKeySpec(ReplyWriter& reply, const Keys& keys) {

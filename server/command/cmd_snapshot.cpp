@@ -7,6 +7,7 @@
 #include "server/command/command_families.h"
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
+#include "server/command/named_reply.h"
 #include "server/command/version_list.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
@@ -14,7 +15,6 @@
 namespace verso::server {
 namespace {
 
-using storage::ReadView;
 using storage::Snapshot;
 using storage::Snapshots;
 using storage::Store;
@@ -35,23 +35,18 @@ VersionRow RowOf(const Store& store, ByteView name, const Snapshot& snapshot, ui
                   ReplyWriter& reply, const storage::PinHandle& pin, uint64_t walked_bytes) {
     const uint64_t ttl_ms = snapshot.deadline_ms - std::min(snapshot.deadline_ms, now_ms);
     reply.Map(one ? 9 : 8);
-    ReplyField(reply, "name", name);
-    ReplyField(reply, "branch", snapshot.branch);
-    ReplyField(reply, "version", snapshot.epoch);
-    ReplyField(reply, "created-ms", snapshot.moment_ms);
-    ReplyField(reply, "keys", KeysOf(store, pin.root(), snapshot.moment_ms));
-    ReplyField(reply, "unique-bytes", known_bytes + walked_bytes);
+    Named(reply, "name", name);
+    Named(reply, "branch", snapshot.branch);
+    Named(reply, "version", snapshot.epoch);
+    Named(reply, "created-ms", snapshot.moment_ms);
+    Named(reply, "keys", KeysOf(store, pin.root(), snapshot.moment_ms));
+    Named(reply, "unique-bytes", known_bytes + walked_bytes);
     reply.Bulk("ttl-ms");
     reply.Integer(snapshot.deadline_ms == 0 ? -1 : static_cast<int64_t>(ttl_ms));
-    ReplyField(reply, "saved", uint64_t{snapshot.saved ? 1u : 0u});
-    if (one) ReplyField(reply, "pins", uint64_t{0});  // no transaction can read a snapshot yet
+    Named(reply, "saved", snapshot.saved ? 1 : 0);
+    if (one) Named(reply, "pins", 0);  // no transaction can read a snapshot yet
   };
   return row;
-}
-
-ReadView HeadOf(Server& server, CommandContext& context) {
-  return {server.store(), server.state().LineOf(context.session()), context.session().db,
-          server.state().now_ms};
 }
 
 Outcome SnapshotList(Server& server, CommandContext& context) {
@@ -61,18 +56,13 @@ Outcome SnapshotList(Server& server, CommandContext& context) {
     if (args.remaining() != 2 || !args.Take("match")) return context.Fail(error::kSyntax);
     pattern = args.Next();
   }
-  std::vector<const Snapshots::Map::value_type*> chosen;
-  for (const auto& entry : server.store().snapshots().all()) {
-    if (!pattern || GlobMatch(*pattern, entry.first)) chosen.push_back(&entry);
-  }
-  std::sort(chosen.begin(), chosen.end(),
-            [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
   std::vector<VersionRow> rows;
-  for (const auto* entry : chosen) {
+  for (const auto* entry : server.store().snapshots().ByAge()) {
+    if (pattern && !GlobMatch(*pattern, entry->first)) continue;
     rows.push_back(
         RowOf(server.store(), entry->first, entry->second, server.state().now_ms, false));
   }
-  return ReplyVersions(HeadOf(server, context), context, std::move(rows), false);
+  return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), false);
 }
 
 Outcome SnapshotInfo(Server& server, CommandContext& context) {
@@ -80,7 +70,7 @@ Outcome SnapshotInfo(Server& server, CommandContext& context) {
   if (snapshot == nullptr) return context.Fail(NoRef(context[2]));
   std::vector<VersionRow> rows;
   rows.push_back(RowOf(server.store(), context[2], *snapshot, server.state().now_ms, true));
-  return ReplyVersions(HeadOf(server, context), context, std::move(rows), true);
+  return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), true);
 }
 
 // ---- naming

@@ -5,6 +5,7 @@
 
 #include "server/command/command_families.h"
 #include "server/command/help_reply.h"
+#include "server/command/named_reply.h"
 #include "server/command/stream_args.h"
 #include "server/command/stream_entries.h"
 #include "server/command/stream_groups.h"
@@ -25,11 +26,6 @@ using storage::StreamView;
 using storage::ValueView;
 
 constexpr char kXinfo[] = "xinfo";
-
-void Named(ReplyWriter& reply, std::string_view name, uint64_t number) {
-  reply.Bulk(name);
-  reply.Integer(static_cast<int64_t>(number));
-}
 
 void Named(ReplyWriter& reply, std::string_view name, StreamId id) {
   reply.Bulk(name);

@@ -33,7 +33,7 @@ Outcome Watch(Dispatcher& dispatcher, CommandContext& context) {
   ServerState& state = dispatcher.state();
   Transaction& transaction = TransactionOf(&session, &state.watches);
   const storage::Line& line = state.LineOf(session);
-  const storage::ReadView view(*state.store, line, session.db, state.now_ms);
+  const storage::ReadView view = state.HeadOf(session);
   for (size_t i = 1; i < context.size() && !transaction.dirty(); ++i) {
     const storage::Key key = context.KeyAt(view, i);
     const KeyPlace place{line.id(), session.db, key.bytes, key.hash};

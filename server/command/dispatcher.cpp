@@ -86,11 +86,10 @@ Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& r
     return Outcome::kDone;
   }
   if (state_->pause.until_ms != 0 && IsPaused(*entry, session)) [[unlikely]] {
-    const storage::Line& line = state_->LineOf(session);
-    const ReadView view(*state_->store, line, session.db, state_->now_ms);
     Parking for_no_key;
     for_no_key.key_count = 0;
-    state_->blocked.Park(&session, request, for_no_key, line.id(), view);
+    state_->blocked.Park(&session, request, for_no_key, state_->LineOf(session).id(),
+                         state_->HeadOf(session));
     return Outcome::kParked;
   }
   if (session.transaction != nullptr && session.transaction->open && !entry->row->Has(kNotQueued)) {
@@ -116,9 +115,8 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   Outcome outcome;
   try {
     if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
-      const ReadView view = pinned != nullptr ? pinned->InDatabase(session.db)
-                                              : ReadView(*state_->store, state_->LineOf(session),
-                                                         session.db, state_->now_ms);
+      const ReadView view =
+          pinned != nullptr ? pinned->InDatabase(session.db) : state_->HeadOf(session);
       outcome = (*read)(view, context);
     } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
       outcome = RunWrite(row, request, *write, context, effects, session, reply);
@@ -141,9 +139,8 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   }
   if (outcome == Outcome::kParked) {
     if (session.parked == nullptr) {
-      const storage::Line& line = state_->LineOf(session);
-      const ReadView view(*state_->store, line, session.db, state_->now_ms);
-      state_->blocked.Park(&session, request, context.parking(), line.id(), view);
+      state_->blocked.Park(&session, request, context.parking(), state_->LineOf(session).id(),
+                           state_->HeadOf(session));
     }
     return outcome;  // it counts when it has run
   }

@@ -178,7 +178,7 @@ void Dispatcher::RunToEnd(const CommandQueue& queue, bool writes, Session& sessi
   for (const Request& request : queue) {
     std::unique_ptr<Continuation> rest;
     if (RunInUnit(request, session, reply, &rest, nullptr) != Outcome::kYield) continue;
-    const ReadView view(*state_->store, state_->LineOf(session), session.db, state_->now_ms);
+    const ReadView view = state_->HeadOf(session);
     for (bool finished = false; !finished;) {
       Slice slice(&reply, ~size_t{0});
       finished = rest->Run(view, slice);

@@ -1,7 +1,6 @@
 #include "server/command/version_ref.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace verso::server {
 
@@ -57,20 +56,6 @@ namespace {
 
 constexpr std::string_view kBackupPrefix = "rollback:";
 
-// The branch's backups beyond rollback-keep go, the oldest first.
-void DropOldBackups(ServerState& state, const storage::Branch& branch) {
-  storage::Snapshots& snapshots = state.store->snapshots();
-  std::vector<std::pair<uint64_t, std::string>> backups;
-  for (const auto& [name, snapshot] : snapshots.all()) {
-    if (ByteView(name).starts_with(kBackupPrefix) && ByteView(snapshot.branch) == branch.name) {
-      backups.emplace_back(snapshot.number, name);
-    }
-  }
-  std::sort(backups.begin(), backups.end());
-  const auto keep = static_cast<size_t>(state.settings.rollback_keep);
-  for (size_t i = 0; i + keep < backups.size(); ++i) snapshots.Drop(backups[i].second);
-}
-
 }  // namespace
 
 storage::Epoch RestartBranch(ServerState& state, storage::Branch* branch, const VersionRef& ref,
@@ -86,18 +71,10 @@ storage::Epoch RestartBranch(ServerState& state, storage::Branch* branch, const 
                            [&state](const storage::Line& old, const storage::Line& made) {
                              state.LineReplaced(old, made, "rollback");
                            });
-  if (backup) DropOldBackups(state, *branch);
+  if (backup) {
+    snapshots.DropOldest(kBackupPrefix, static_cast<size_t>(state.settings.rollback_keep), branch);
+  }
   return present.epoch();
-}
-
-void ReplyField(ReplyWriter& reply, std::string_view name, uint64_t value) {
-  reply.Bulk(name);
-  reply.Integer(static_cast<int64_t>(value));
-}
-
-void ReplyField(ReplyWriter& reply, std::string_view name, ByteView value) {
-  reply.Bulk(name);
-  reply.Bulk(value);
 }
 
 uint64_t KeysOf(const storage::Store& store, const storage::Ref& root, uint64_t moment_ms) {

@@ -37,9 +37,6 @@ storage::Branch* BranchOf(storage::Store& store, const Session& session);
 storage::Epoch RestartBranch(ServerState& state, storage::Branch* branch, const VersionRef& ref,
                              bool backup);
 
-// What the maps of LIST and INFO consist of.
-void ReplyField(ReplyWriter& reply, std::string_view name, uint64_t value);
-void ReplyField(ReplyWriter& reply, std::string_view name, ByteView value);
 // Keys of all databases, unexpired at that moment.
 uint64_t KeysOf(const storage::Store& store, const storage::Ref& root, uint64_t moment_ms);
 

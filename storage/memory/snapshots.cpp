@@ -21,7 +21,7 @@ const Snapshot* Snapshots::Find(ByteView name) const {
   return found != names_.end() ? &found->second : nullptr;
 }
 
-const Snapshot& Snapshots::Add(ByteView name, const Snapshot& snapshot) {
+Snapshot& Snapshots::Add(ByteView name, const Snapshot& snapshot) {
   Snapshot copy = snapshot;
   // A copy of a pmr string would lie in the default memory.
   copy.branch = std::pmr::string(UnforkedMemory());
@@ -73,6 +73,24 @@ void Snapshots::BranchRenamed(ByteView from, ByteView to) {
   }
 }
 
+std::vector<const Snapshots::Map::value_type*> Snapshots::ByAge(ByteView prefix) const {
+  std::vector<const Map::value_type*> by_age;
+  for (const auto& entry : names_) {
+    if (ByteView(entry.first).starts_with(prefix)) by_age.push_back(&entry);
+  }
+  std::sort(by_age.begin(), by_age.end(),
+            [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
+  return by_age;
+}
+
+void Snapshots::DropOldest(ByteView prefix, size_t keep, const Branch* branch) {
+  std::vector<const Map::value_type*> chosen = ByAge(prefix);
+  std::erase_if(chosen, [branch](const auto* entry) {
+    return branch != nullptr && ByteView(entry->second.branch) != branch->name;
+  });
+  for (size_t i = 0; i + keep < chosen.size(); ++i) Drop(chosen[i]->first);
+}
+
 void Snapshots::DropDue(uint64_t now_ms) {
   for (auto at = names_.begin(); at != names_.end();) {
     const auto next = std::next(at);
@@ -112,11 +130,7 @@ Snapshots::UniqueWalk Snapshots::UniqueWalkOf(const Snapshot& snapshot, uint32_t
 // ---- saves and restarts
 
 void Snapshots::Describe(std::vector<MetaName>* names) const {
-  std::vector<const Map::value_type*> by_age;
-  for (const auto& entry : names_) by_age.push_back(&entry);
-  std::sort(by_age.begin(), by_age.end(),
-            [](const auto* a, const auto* b) { return a->second.number < b->second.number; });
-  for (const auto* entry : by_age) {
+  for (const auto* entry : ByAge()) {
     MetaName& name = names->emplace_back();
     name.kind = kMetaSnapshot;
     name.line = entry->second.line->id();
@@ -153,8 +167,7 @@ std::string Snapshots::Restore(const MetaName& name) {
   snapshot.moment_ms = name.created_ms;
   snapshot.deadline_ms = name.deadline_ms;
   snapshot.branch = Owned(branch);
-  Add(text, snapshot);
-  names_.find(text)->second.saved = true;
+  Add(text, snapshot).saved = true;
   return {};
 }
 

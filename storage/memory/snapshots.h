@@ -43,6 +43,8 @@ class Snapshots {
   const Snapshot* Find(ByteView name) const;
   const Map& all() const { return names_; }
   size_t size() const { return names_.size(); }
+  // The oldest first, of those whose names begin so.
+  std::vector<const Map::value_type*> ByAge(ByteView prefix = {}) const;
 
   // Names the current version of a branch, or the version that `of` names. The name must be free.
   const Snapshot& Take(ByteView name, const Branch& branch, uint64_t moment_ms,
@@ -52,6 +54,9 @@ class Snapshots {
   // Requires: `from` is there, `to` is not.
   void Rename(ByteView from, ByteView to);
   void BranchRenamed(ByteView from, ByteView to);
+  // Of those whose names begin so (and that were taken of that branch, if one is given) all but the
+  // newest `keep`.
+  void DropOldest(ByteView prefix, size_t keep, const Branch* branch = nullptr);
   // Those whose deadline has come.
   void DropDue(uint64_t now_ms);
 
@@ -76,7 +81,7 @@ class Snapshots {
   std::string Restore(const MetaName& name);
 
  private:
-  const Snapshot& Add(ByteView name, const Snapshot& snapshot);
+  Snapshot& Add(ByteView name, const Snapshot& snapshot);
   Store* store_;
   Map names_;
   uint64_t next_number_ = 0;
