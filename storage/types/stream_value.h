@@ -87,6 +87,8 @@ class StreamView {
   // Item tree of the entries, for cursors: ItemCursor::From(arena, entries(), StreamFrom(id)).
   const Ref& entries() const { return entries_; }
   const Ref& groups() const { return groups_; }
+  // What the value of an entry of groups() says.
+  StreamGroupView GroupOf(const ValueView& value) const;
 
   std::optional<StreamGroupView> FindGroup(const HashSecret& secret, ByteView name) const;
   uint64_t group_count() const;
@@ -117,7 +119,6 @@ class StreamView {
   bool DeletedAfter(StreamId from) const;
 
  private:
-  StreamGroupView GroupOf(const ValueView& value) const;
   StreamConsumerView ConsumerOf(const TrieEntry& entry) const;
 
   const PageArena& arena_;
