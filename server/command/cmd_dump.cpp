@@ -6,6 +6,7 @@
 #include "persistence/rdb/dump_payload.h"
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
+#include "server/command/sliced_dump.h"
 #include "server/command/string_reply.h"
 #include "storage/memory/scratch_line.h"
 #include "storage/memory/store.h"
@@ -25,52 +26,28 @@ using storage::WriteView;
 constexpr KeyEvent kRestoreEvent{"restore", 'g'};
 constexpr KeyEvent kDelEvent{"del", 'g'};
 
-// The payload of a large value, in two passes: how long it is, then its bytes.
+// The payload of a large value.
 class DumpContinuation final : public Continuation {
  public:
   explicit DumpContinuation(ByteView key) : key_(key) {}
 
   bool Run(const ReadView& view, Slice& slice) override {
-    const std::optional<ValueView> value = view.Find(view.MakeKey(key_), Access::kPeek);
-    if (!value.has_value()) {  // it expired between the command and the pin
-      slice.reply().Null();
-      return true;
-    }
-    while (!slice.Spent()) {
-      if (!writer_.has_value()) writer_.emplace(view, *value);
-      piece_.clear();
-      const bool more = writer_->Next(&piece_);
-      if (!counted_) {
-        bytes_ += piece_.size();
-        if (!more && !EndCount(slice.reply())) return true;
-        continue;
+    if (!dump_) {
+      const std::optional<ValueView> value = view.Find(view.MakeKey(key_), Access::kPeek);
+      if (!value.has_value()) {  // it expired between the command and the pin
+        slice.reply().Null();
+        return true;
       }
-      slice.reply().Append(piece_);
-      if (more) continue;
-      slice.reply().BulkEnd();
-      return true;
+      dump_.emplace(view, *value);
     }
-    return false;
-  }
-
- private:
-  // False: there is nothing to produce.
-  bool EndCount(ReplyWriter& reply) {
-    counted_ = true;
-    if (writer_->failed()) {
-      reply.Error(error::kNotDumpable);
-      return false;
-    }
-    reply.BulkBegin(bytes_);
-    writer_.reset();
+    if (!dump_->Run(slice)) return false;
+    if (dump_->failed()) slice.reply().Error(error::kNotDumpable);
     return true;
   }
 
+ private:
   std::string key_;
-  std::optional<DumpWriter> writer_;
-  std::string piece_;
-  size_t bytes_ = 0;
-  bool counted_ = false;
+  std::optional<SlicedDump> dump_;
 };
 
 Outcome Dump(const ReadView& view, CommandContext& context) {

@@ -8,6 +8,7 @@
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
+#include "server/command/snapshot_diff.h"
 #include "server/command/version_list.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
@@ -185,6 +186,14 @@ constexpr ArgSpec kListArgs[] = {
 constexpr ArgSpec kInfoArgs[] = {kNameArg};
 constexpr ArgSpec kDropArgs[] = {{.name = "name", .flags = kMultiple}};
 constexpr ArgSpec kRenameArgs[] = {{.name = "oldname"}, {.name = "newname"}};
+constexpr ArgSpec kDiffArgs[] = {
+    {.name = "from"},
+    {.name = "to"},
+    {.name = "cursor", .token = "CURSOR", .flags = kOptional},
+    {.name = "count", .type = ArgType::kInteger, .token = "COUNT", .flags = kOptional},
+    {.name = "pattern", .type = ArgType::kPattern, .token = "MATCH", .flags = kOptional},
+    {.name = "type", .token = "TYPE", .flags = kOptional},
+    {.name = "values", .type = ArgType::kPureToken, .token = "VALUES", .flags = kOptional}};
 constexpr ArgSpec kRollbackArgs[] = {
     {.name = "ref"},
     {.name = "branch", .token = "BRANCH", .flags = kOptional},
@@ -236,6 +245,15 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(log N) with N snapshots",
      .summary = "Gives a snapshot another name.",
      .run = &SnapshotRename},
+    {.name = "diff",
+     .arity = -4,
+     .flags = kReadonly | kNoScript,
+     .group = Group::kServer,
+     .args = kDiffArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) with N pages that differ, in slices that stall nobody",
+     .summary = "Lists the keys that differ between two versions, a part at a time.",
+     .run = &SnapshotDiff},
     {.name = "rollback",
      .arity = -3,
      .flags = kAdmin | kNoScript | kNoMulti | kDangerous,

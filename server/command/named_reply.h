@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/resp/reply.h"
+#include "storage/base/bytes.h"
 
 namespace verso::server {
 
