@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/command/arg_reader.h"
+#include "server/command/branch_merge.h"
 #include "server/command/command_families.h"
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
@@ -186,6 +187,20 @@ constexpr ArgSpec kCreateArgs[] = {{.name = "name"},
 constexpr ArgSpec kRenameArgs[] = {{.name = "oldname"}, {.name = "newname"}};
 constexpr ArgSpec kResetArgs[] = {{.name = "name"}, {.name = "ref"}};
 
+constexpr ArgSpec kOnConflict[] = {
+    {.name = "fail", .type = ArgType::kPureToken, .token = "FAIL"},
+    {.name = "ours", .type = ArgType::kPureToken, .token = "OURS"},
+    {.name = "theirs", .type = ArgType::kPureToken, .token = "THEIRS"}};
+constexpr ArgSpec kMergeArgs[] = {
+    {.name = "source"},
+    {.name = "destination", .token = "INTO", .flags = kOptional},
+    {.name = "onconflict",
+     .type = ArgType::kOneOf,
+     .token = "ONCONFLICT",
+     .flags = kOptional,
+     .args = kOnConflict},
+    {.name = "dryrun", .type = ArgType::kPureToken, .token = "DRYRUN", .flags = kOptional}};
+
 constexpr CommandSpec kSubcommands[] = {
     {.name = "create",
      .arity = -3,
@@ -258,6 +273,16 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1), whatever the size of the data",
      .summary = "Lets a branch go on from a version; what was there goes.",
      .run = &BranchReset},
+    {.name = "merge",
+     .arity = -3,
+     .flags = kNoScript | kNoMulti | kMayReplicate | kDangerous,
+     .group = Group::kServer,
+     .args = kMergeArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) with N pages and keys that differ, in slices; what changes does so at "
+                   "one instant",
+     .summary = "Merges what one branch has changed into another one, key by key.",
+     .run = &MergeBranches},
     {.name = "promote",
      .arity = 3,
      .flags = kAdmin | kNoScript | kNoMulti | kDangerous,

@@ -56,6 +56,14 @@ class Dispatcher {
     CountCall(*session.last_command, session, reply, errors_before);
   }
 
+  // For a unit that no write handler makes (BRANCH MERGE): room for so many keys of so many bytes
+  // together, and maxmemory allows it. False: answer -OOM.
+  bool ReserveForUnit(size_t payload_bytes, size_t keys) {
+    return !OverMaxmemory() && Reserve({.payload = payload_bytes, .keys = keys}, kDenyOom);
+  }
+  // An error of a continuation counts as one of a command.
+  void CountError(const ReplyWriter& reply);
+
   // EXEC.
   Outcome Exec(CommandContext& context);
 
@@ -106,7 +114,6 @@ class Dispatcher {
   void RunToEnd(const CommandQueue& queue, bool writes, Session& session, ReplyWriter& reply);
   CommandMetrics& CountCall(const CommandEntry& entry, Session& session, const ReplyWriter& reply,
                             uint64_t errors_before);
-  void CountError(const ReplyWriter& reply);
 
   ServerState* state_;
   Server* server_;

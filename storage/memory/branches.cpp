@@ -7,7 +7,7 @@
 namespace verso::storage {
 
 Branches::Branches(Store* store, Line* main)
-    : store_(store), branches_(UnforkedMemory()), main_(&Emplace("main")) {
+    : store_(store), branches_(UnforkedMemory()), main_(&Emplace("main")), bases_(store) {
   main_->line = main;
 }
 
@@ -42,6 +42,7 @@ Branch& Branches::Add(ByteView name, Line& from, Epoch epoch, ByteView parent, u
 void Branches::Drop(Branch* branch) {
   VERSO_CHECK(branch != main_);
   Line* const line = branch->line;
+  bases_.Dropped(branch->name);
   branches_.erase(branches_.find(branch->name));
   DropHead(line);
 }
@@ -51,6 +52,7 @@ void Branches::Rename(Branch* branch, ByteView to) {
   for (auto& [name, other] : branches_) {
     if (ByteView(other.parent) == branch->name) other.parent = to;
   }
+  bases_.Renamed(branch->name, to);
   auto node = branches_.extract(branches_.find(branch->name));
   node.key() = to;
   const auto placed = branches_.insert(std::move(node));
@@ -59,6 +61,7 @@ void Branches::Rename(Branch* branch, ByteView to) {
 }
 
 void Branches::Exchange(Branch* a, Branch* b) {
+  bases_.Exchanged(a->name, b->name);
   Line* const line = a->line;
   Point(a, b->line);
   Point(b, line);

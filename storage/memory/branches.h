@@ -13,6 +13,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/memory/line.h"
+#include "storage/memory/merge_bases.h"
 #include "storage/memory/store_meta.h"
 
 namespace verso::storage {
@@ -52,6 +53,7 @@ class Branches {
   template <typename Replaced>
   void Restart(Branch* branch, Line& from, Epoch epoch, Replaced&& replaced) {
     Line* const old = branch->line;
+    bases_.Restarts(*branch, {&from, epoch});
     Line* const made = Fork(from, epoch);
     Point(branch, made);
     replaced(*old, *made);
@@ -59,6 +61,8 @@ class Branches {
   }
   // What the two names point to is exchanged.
   void Exchange(Branch* a, Branch* b);
+
+  MergeBases& merge_bases() { return bases_; }
 
   // ---- saves and restarts (Store)
   void Describe(std::vector<MetaName>* names) const;
@@ -73,6 +77,7 @@ class Branches {
   Store* store_;
   Map branches_;
   Branch* main_;
+  MergeBases bases_;
 };
 
 }  // namespace verso::storage

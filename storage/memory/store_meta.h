@@ -17,9 +17,10 @@
 //       bucket   u64 first, Ref chunks, u64 pages, u64 bytes
 //   n x item     of the background queue: u32 kind, u32 direct, u32 line (0 none), u64 died,
 //                u64 above, u64 fork, n x Ref
-//   n x name     u32 kind (1 branch, 2 snapshot), u32 line, u64 epoch, u64 created ms,
-//                u64 deadline ms, n x byte: the name, then zero and the name of the branch that a
-//                branch was made from or a snapshot taken of
+//   n x name     u32 kind (1 branch, 2 snapshot, 3 merge base), u32 line, u64 epoch, u64 created ms
+//                (merge base: the epoch of the merge), u64 deadline ms, n x byte: the name, then
+//                zero and the name of the branch that a branch was made from or a snapshot taken of
+//                (merge base: the branches merged from and into)
 #pragma once
 
 #include <string>
@@ -67,6 +68,7 @@ struct MetaItem {
 
 inline constexpr uint32_t kMetaBranch = 1;
 inline constexpr uint32_t kMetaSnapshot = 2;
+inline constexpr uint32_t kMetaMergeBase = 3;
 
 struct MetaName {
   uint32_t kind = 0;

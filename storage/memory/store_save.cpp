@@ -53,6 +53,7 @@ class StoreMeta {
     });
     store.branches_->Describe(&table.names);
     store.snapshots_->Describe(&table.names);
+    store.branches_->merge_bases().Describe(&table.names);
     return table;
   }
 
@@ -216,9 +217,10 @@ Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
   }
   store->next_line_id_ = table.next_line_id;
   for (const MetaName& name : table.names) {
-    const std::string fault = name.kind == kMetaBranch     ? store->branches_->Restore(name)
-                              : name.kind == kMetaSnapshot ? store->snapshots_->Restore(name)
-                                                           : "name of an unknown kind";
+    std::string fault = "name of an unknown kind";
+    if (name.kind == kMetaBranch) fault = store->branches_->Restore(name);
+    if (name.kind == kMetaSnapshot) fault = store->snapshots_->Restore(name);
+    if (name.kind == kMetaMergeBase) fault = store->branches_->merge_bases().Restore(name);
     if (!fault.empty()) return damaged(fault);
   }
   return {};

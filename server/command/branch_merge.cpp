@@ -1,0 +1,231 @@
+#include "server/command/branch_merge.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "persistence/rdb/dump_payload.h"
+#include "server/command/arg_reader.h"
+#include "server/command/dispatcher.h"
+#include "server/command/named_reply.h"
+#include "server/command/string_reply.h"
+#include "server/command/version_ref.h"
+#include "storage/keyspace/merge.h"
+
+namespace verso::server {
+namespace {
+
+using storage::Branch;
+using storage::BranchMerge;
+using storage::Key;
+using storage::MergeConflicts;
+using storage::MergeStep;
+using storage::ReadView;
+using storage::Store;
+using storage::ValueView;
+
+constexpr size_t kConflictsInReply = 1000;
+constexpr size_t kConflictsInError = 10;
+
+struct MergeOptions {
+  std::string from;
+  std::string into;
+  MergeConflicts mode = MergeConflicts::kFail;
+  bool dry = false;
+};
+
+// What a merge does, as commands: DEL, and RESTORE of what `from` holds.
+class MergeEffects {
+ public:
+  MergeEffects(EffectConsumer* consumer, const storage::Line& into) : consumer_(consumer) {
+    if (consumer_ != nullptr) consumer_->Begin(into.id(), 0);
+  }
+  ~MergeEffects() {
+    if (consumer_ != nullptr) consumer_->End();
+  }
+  MergeEffects(const MergeEffects&) = delete;
+  MergeEffects& operator=(const MergeEffects&) = delete;
+
+  void Key(const ReadView& from, ByteView key, const std::optional<ValueView>& value) {
+    if (consumer_ == nullptr) return;
+    if (from.db() != db_) {
+      db_ = from.db();
+      Command({"SELECT", Decimal(static_cast<uint64_t>(db_))});
+    }
+    if (!value) return Command({"DEL", key});
+    persistence::DumpWriter writer(from, *value);
+    std::string payload;
+    while (writer.Next(&payload)) {
+    }
+    const bool expires = value->deadline_ms != storage::kNoDeadline;
+    Command(
+        {"RESTORE", key, Decimal(expires ? value->deadline_ms : 0), payload, "REPLACE", "ABSTTL"});
+  }
+
+ private:
+  void Command(std::initializer_list<ByteView> words) {
+    consumer_->Command({words.begin(), words.size()});
+  }
+
+  EffectConsumer* consumer_;
+  int db_ = 0;
+};
+
+class MergeReply final : public Continuation {
+ public:
+  MergeReply(Dispatcher* dispatcher, MergeOptions options)
+      : dispatcher_(*dispatcher), state_(dispatcher->state()), options_(std::move(options)) {}
+
+  // The dispatcher has not seen the end of it, so its errors are to be counted here.
+  void SetYielded() { yielded_ = true; }
+
+  bool Run(const ReadView&, Slice& slice) override {
+    // Either may have gone, or go on as another line, since the last slice.
+    storage::Branches& branches = state_.store->branches();
+    Branch* const from = branches.Find(options_.from);
+    Branch* const into = branches.Find(options_.into);
+    if (from == nullptr || into == nullptr) {
+      return Fail(slice.reply(), NoRef(from == nullptr ? options_.from : options_.into));
+    }
+    if (from == into) {
+      Reply(slice.reply(), *into, 0, {});
+      return true;
+    }
+    if (merge_ == nullptr || from->line->id() != from_line_ || into->line->id() != into_line_) {
+      Begin(*from, *into);
+    }
+    switch (merge_->Run([&slice] { return slice.SpentNow(); }, state_.now_ms)) {
+      case MergeStep::kMore:
+        return false;
+      case MergeStep::kNoRoom:
+        return Fail(slice.reply(), error::kOom);
+      case MergeStep::kDone:
+        break;
+    }
+    // A pause holds what writes, this too.
+    if (merge_->applies() && state_.pause.Holds(kWrite, state_.now_ms)) return false;
+    Finish(slice.reply(), *from, *into);
+    return true;
+  }
+
+ private:
+  void Begin(const Branch& from, const Branch& into) {
+    Store& store = *state_.store;
+    merge_.reset();
+    from_line_ = from.line->id();
+    into_line_ = into.line->id();
+    BranchMerge::Versions versions;
+    versions.from = from.line;
+    versions.from_pin = store.PinForRead(*from.line, state_.now_ms);
+    versions.base = store.branches().merge_bases().Hold(from, into);
+    versions.into = into.line;
+    merge_ = std::make_unique<BranchMerge>(store, std::move(versions), options_.mode, options_.dry,
+                                           state_.now_ms);
+  }
+
+  void Finish(ReplyWriter& reply, const Branch& from, const Branch& into) {
+    Store& store = *state_.store;
+    if (merge_->Settle(state_.now_ms) != MergeStep::kDone) {
+      Fail(reply, error::kOom);
+      return;
+    }
+    const bool stops = options_.mode == MergeConflicts::kFail && merge_->conflicts() != 0;
+    if (stops && !options_.dry) {
+      Fail(reply, Conflicts());
+      return;
+    }
+    const uint64_t applied = stops ? 0 : merge_->applied();
+    if (merge_->applies()) {
+      if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), applied)) {
+        Fail(reply, error::kOom);
+        return;
+      }
+      MergeEffects effects(state_.effect_consumer, *into.line);
+      merge_->Commit(state_.now_ms, [&effects](const ReadView& view, const Key& key,
+                                               const std::optional<ValueView>& value) {
+        effects.Key(view, key.bytes, value);
+      });
+      store.branches().merge_bases().Merged(from, into, *from.line, merge_->from_pin().epoch());
+    }
+    Reply(reply, into, applied, merge_->ConflictKeys(kConflictsInReply));
+  }
+
+  void Reply(ReplyWriter& reply, const Branch& into, uint64_t applied,
+             const std::vector<ByteView>& conflicts) {
+    reply.Map(3);
+    Named(reply, "applied", applied);
+    reply.Bulk("conflicts");
+    reply.Array(conflicts.size());
+    for (const ByteView key : conflicts) reply.Bulk(key);
+    Named(reply, "version", state_.store->PinForRead(*into.line, state_.now_ms).epoch());
+  }
+
+  std::string Conflicts() const {
+    constexpr size_t kShownMax = 128;  // of a key
+    std::string text = "MERGECONFLICT " + std::to_string(merge_->conflicts());
+    for (const ByteView key : merge_->ConflictKeys(kConflictsInError)) {
+      text += ' ';
+      text += key.substr(0, kShownMax);
+    }
+    return text;
+  }
+
+  bool Fail(ReplyWriter& reply, std::string_view text) {
+    reply.Error(text);
+    if (yielded_) dispatcher_.CountError(reply);
+    return true;
+  }
+
+  Dispatcher& dispatcher_;
+  ServerState& state_;
+  const MergeOptions options_;
+  bool yielded_ = false;
+  storage::LineId from_line_ = 0;
+  storage::LineId into_line_ = 0;
+  std::unique_ptr<BranchMerge> merge_;
+};
+
+// False: the error is replied.
+bool ReadMergeOptions(CommandContext& context, MergeOptions* options) {
+  ArgReader args(context, 3);
+  while (args.ok() && !args.AtEnd()) {
+    const bool another = args.remaining() >= 2;
+    if (another && args.Take("into")) {
+      options->into = args.Next();
+    } else if (another && args.Take("onconflict")) {
+      if (args.Take("fail")) {
+        options->mode = MergeConflicts::kFail;
+      } else if (args.Take("ours")) {
+        options->mode = MergeConflicts::kOurs;
+      } else if (args.Take("theirs")) {
+        options->mode = MergeConflicts::kTheirs;
+      } else {
+        args.SetError(error::kSyntax);
+      }
+    } else if (args.Take("dryrun")) {
+      options->dry = true;
+    } else {
+      args.SetError(error::kSyntax);
+    }
+  }
+  if (!args.ok()) context.reply().Error(args.error());
+  return args.ok();
+}
+
+}  // namespace
+
+Outcome MergeBranches(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
+  MergeOptions options;
+  options.from = context[2];
+  options.into = BranchOf(*state.store, context.session())->name;
+  if (!ReadMergeOptions(context, &options)) return Outcome::kDone;
+  auto merge = std::make_unique<MergeReply>(&dispatcher, std::move(options));
+  constexpr uint64_t kAtOnceUs = 200;
+  Slice slice(&context.reply(), ~size_t{0}, kAtOnceUs);
+  if (merge->Run(state.HeadOf(context.session()), slice)) return Outcome::kDone;
+  merge->SetYielded();
+  return context.Yield(std::move(merge));
+}
+
+}  // namespace verso::server
