@@ -20,7 +20,9 @@ std::string ParentOf(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-Status WriteAll(int fd, const std::string& content, const std::string& path) {
+}  // namespace
+
+Status WriteAll(int fd, std::string_view content, const std::string& path) {
   size_t done = 0;
   while (done < content.size()) {
     const ssize_t n = write(fd, content.data() + done, content.size() - done);
@@ -30,8 +32,6 @@ Status WriteAll(int fd, const std::string& content, const std::string& path) {
   }
   return {};
 }
-
-}  // namespace
 
 OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
   if (this != &other) {

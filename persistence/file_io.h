@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "storage/base/result.h"
@@ -27,6 +28,9 @@ class OwnedFd {
 
 // errno as an Error: "<what>: <reason>". ENOSPC, EDQUOT and EFBIG become kNoSpace.
 Error OsError(const std::string& what);
+
+// All of it, however the system cuts it; `path` is for the error.
+Status WriteAll(int fd, std::string_view content, const std::string& path);
 
 bool PathExists(const std::string& path);
 

@@ -36,15 +36,6 @@ uint64_t SteadyUsec() {
                                    .count());
 }
 
-std::string DeathText(int wait_status) {
-  if (WIFSIGNALED(wait_status)) {
-    const int number = WTERMSIG(wait_status);
-    return "the child was killed by signal " + std::to_string(number) + " (" + strsignal(number) +
-           ")";
-  }
-  return "the child ended with status " + std::to_string(WEXITSTATUS(wait_status));
-}
-
 std::string Mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 // What holds for every directory before a child looks into the store.
@@ -394,6 +385,10 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
       if (child_error_.empty()) child_error_ = payload.substr(1);
       return;
     case MessageType::kProgress:
+      return;
+    case MessageType::kRecords:  // of other children (rdb/rdb_transfer.h)
+    case MessageType::kSkipped:
+    case MessageType::kCount:
       return;
     case MessageType::kCommitted:
       save_.pages_done = save_.pages_total = control_->pages_done.load(std::memory_order_relaxed);

@@ -4,9 +4,11 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,6 +120,15 @@ Result<Child> ForkChild(std::span<const int> keep_fds,
     return error;  // the zombie stays: without descriptors there is no forking either
   }
   return child;
+}
+
+std::string DeathText(int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    const int number = WTERMSIG(wait_status);
+    return "the child was killed by signal " + std::to_string(number) + " (" + strsignal(number) +
+           ")";
+  }
+  return "the child ended with status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
 // ---- the child's end

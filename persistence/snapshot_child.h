@@ -48,6 +48,9 @@ enum class MessageType : unsigned char {
   kGroup = 6,       // loader: group number (4), EncodeGroup
   kLoaded = 7,      // loader: everything is in and verified
   kNewestSave = 8,  // resolver: save id (16), epoch (8)
+  kRecords = 9,     // import: what the file holds (rdb_records.h)
+  kSkipped = 10,    // import: text: what of it is not kept
+  kCount = 11,      // export: keys written (8)
 };
 
 // The child's end.
@@ -85,12 +88,16 @@ class MessageBuffer {
   // Reads what is there; false at the end of the file.
   bool Fill(int fd);
   bool Next(Message* message);
+  size_t left() const { return bytes_.size() - taken_; }
   void Clear() { bytes_.clear(), taken_ = 0; }
 
  private:
   std::string bytes_;
   size_t taken_ = 0;
 };
+
+// How a child ended, for people; wait_status as waitpid tells it.
+std::string DeathText(int wait_status);
 
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;

@@ -197,6 +197,15 @@ void PersistenceSection(Server& server, Lines* out) {
   out->Add("aof_last_write_status", "ok");
   out->Add("aof_last_cow_size", 0);
   out->Add("save_last_error", state.last_save_failed ? save.last_error : "");
+  const RdbTransfers::Report transfers = server.transfers().report();
+  out->Add("export_in_progress", transfers.exporting ? 1 : 0);
+  out->Add("export_keys", transfers.export_keys);
+  out->Add("export_last_status", transfers.export_failed ? "err" : "ok");
+  out->Add("export_last_error", transfers.export_error);
+  out->Add("import_in_progress", transfers.importing ? 1 : 0);
+  out->Add("import_keys", transfers.import_keys);
+  out->Add("import_last_status", transfers.import_failed ? "err" : "ok");
+  out->Add("import_last_error", transfers.import_error);
   out->Add("save_resolving", save.resolving ? 1 : 0);
   out->Fixed("save_progress",
              save.pages_total == 0

@@ -253,6 +253,7 @@ bool Server::EndTurn() {
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   flush_list_.clear();
   if (expire_more_) ExpireSome();
+  const bool transfers_more = transfers_.Work();
   background_more_ = !state_.loading && store_->Background(kBackgroundUs);
   for (Connection* connection : graveyard_) {
     Slot& slot = slots_[connection->session().handle.slot];
@@ -265,7 +266,7 @@ bool Server::EndTurn() {
     ClientMemory()->deallocate(connection, sizeof(Connection), alignof(Connection));
   }
   graveyard_.clear();
-  return !ready_list_.empty() || expire_more_ || background_more_;
+  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_;
 }
 
 void Server::WantFlush(Connection* connection) {

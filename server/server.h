@@ -15,6 +15,7 @@
 #include "server/connection.h"
 #include "server/event_loop.h"
 #include "server/listener.h"
+#include "server/rdb_transfers.h"
 #include "server/save_control.h"
 #include "server/server_state.h"
 #include "server/snapshot_schedule.h"
@@ -84,6 +85,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   // As soon as no save runs and no EXEC is in the middle.
   void ScheduleSave() { save_scheduled_ = true; }
   SaveControl* saves() { return saves_.get(); }
+  RdbTransfers& transfers() { return transfers_; }
 
   // ---- CONFIG SET: takes over changed settings.
   Status ApplySettings(const Settings& changed);
@@ -130,6 +132,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   EventLoop loop_;
   Dispatcher dispatcher_;
   std::unique_ptr<SaveControl> saves_;
+  RdbTransfers transfers_{this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   TurnScratch scratch_;
 

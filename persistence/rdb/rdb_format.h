@@ -4,6 +4,12 @@
 //   DUMP's payload   type u8 | value | version u16 | CRC-64 u64      little-endian; the CRC covers
 //                                                                    everything before it
 //
+//   a dump file      "REDIS" | version, 4 digits | records | kEof | CRC-64 u64 (from version 5 on;
+//                                                                     zero: not computed)
+//   record           kAux string string | kSelectDb length | kResizeDb length length |
+//                    kFunction string | kSlotInfo length length length | [kExpireMs u64 |
+//                    kExpireSeconds u32] [kIdle length] [kFrequency u8] type u8, key string, value
+//
 //   length  00nnnnnn                       6 bits
 //           01nnnnnn nnnnnnnn              14 bits, high bits first
 //           10000000 + 4 bytes             32 bits, big-endian
@@ -50,6 +56,27 @@ enum class RdbType : uint8_t {
   kSetListpack = 20,
   kStreamListpacks3 = 21,
 };
+
+// In a dump file, where a type may stand.
+enum class RdbOpcode : uint8_t {
+  kSlotInfo = 244,
+  kFunction = 245,
+  kFunctionPreview = 246,  // of candidates of Redis 7.0: another form
+  kModuleAux = 247,
+  kIdle = 248,
+  kFrequency = 249,
+  kAux = 250,
+  kResizeDb = 251,
+  kExpireMs = 252,
+  kExpireSeconds = 253,
+  kSelectDb = 254,
+  kEof = 255,
+};
+
+inline constexpr char kRdbMagic[] = "REDIS";
+inline constexpr size_t kRdbMagicBytes = 5;
+inline constexpr size_t kRdbHeaderBytes = 9;
+inline constexpr int kRdbVersionWithCrc = 5;
 
 // What is written can be read by everything from Redis 5 on; what is read was written by anything
 // up to Redis 7.4.

@@ -9,6 +9,7 @@
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
 #include "server/command/snapshot_diff.h"
+#include "server/command/snapshot_file.h"
 #include "server/command/version_list.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
@@ -194,6 +195,11 @@ constexpr ArgSpec kDiffArgs[] = {
     {.name = "pattern", .type = ArgType::kPattern, .token = "MATCH", .flags = kOptional},
     {.name = "type", .token = "TYPE", .flags = kOptional},
     {.name = "values", .type = ArgType::kPureToken, .token = "VALUES", .flags = kOptional}};
+constexpr ArgSpec kExportArgs[] = {
+    {.name = "ref"},
+    {.name = "path"},
+    {.name = "rdb", .type = ArgType::kPureToken, .token = "FORMAT RDB", .flags = kOptional}};
+constexpr ArgSpec kImportArgs[] = {{.name = "path"}, {.name = "name", .token = "AS"}};
 constexpr ArgSpec kRollbackArgs[] = {
     {.name = "ref"},
     {.name = "branch", .token = "BRANCH", .flags = kOptional},
@@ -263,6 +269,24 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(N) with N snapshots, whatever the size of the data",
      .summary = "Goes on from an earlier version; what was there stays as a snapshot.",
      .run = &SnapshotRollback},
+    {.name = "export",
+     .arity = -4,
+     .flags = kAdmin | kNoScript | kNoMulti | kDangerous,
+     .group = Group::kServer,
+     .args = kExportArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) with N keys, in a child; the fork takes the same time for any data",
+     .summary = "Writes a version to a dump file that other servers read, in the background.",
+     .run = &SnapshotExport},
+    {.name = "import",
+     .arity = 5,
+     .flags = kAdmin | kNoScript | kNoMulti | kDangerous,
+     .group = Group::kServer,
+     .args = kImportArgs,
+     .since = "0.1.0",
+     .complexity = "O(N) with N keys, in slices that stall nobody",
+     .summary = "Makes a snapshot of a dump file, and says how many keys it has.",
+     .run = &SnapshotImport},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,

@@ -51,6 +51,16 @@ const Snapshot& Snapshots::TakeOf(ByteView name, const Snapshot& of, uint64_t de
   return Add(name, snapshot);
 }
 
+const Snapshot& Snapshots::TakeUnnamed(ByteView name, Line* line, uint64_t moment_ms) {
+  Snapshot snapshot;
+  snapshot.line = line;
+  snapshot.epoch = store_->Pin(*line, moment_ms, true);
+  snapshot.moment_ms = moment_ms;
+  const Snapshot& added = Add(name, snapshot);
+  store_->DropHead(line);
+  return added;
+}
+
 bool Snapshots::Drop(ByteView name) {
   const auto found = names_.find(name);
   if (found == names_.end()) return false;

@@ -50,6 +50,8 @@ class Snapshots {
   const Snapshot& Take(ByteView name, const Branch& branch, uint64_t moment_ms,
                        uint64_t deadline_ms);
   const Snapshot& TakeOf(ByteView name, const Snapshot& of, uint64_t deadline_ms);
+  // Names the content of a line that has no name, and takes its head from it.
+  const Snapshot& TakeUnnamed(ByteView name, Line* line, uint64_t moment_ms);
   bool Drop(ByteView name);  // false: there is none
   // Requires: `from` is there, `to` is not.
   void Rename(ByteView from, ByteView to);

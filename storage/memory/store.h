@@ -131,6 +131,9 @@ class Store {
   // An empty scratch line, for what is built aside from nothing. ScratchLine (scratch_line.h) holds
   // one.
   Line* NewScratch() { return NewLine(nullptr, 0, true); }
+  // An empty line that is like any other, but for a name: saves contain it, and a restart drops it
+  // unless it got one.
+  Line* NewUnnamed() { return NewLine(nullptr, 0, false); }
   // The line has no head any more; it lives on without one as long as pins hold it (V10). The
   // pointer may be dead afterwards.
   void DropHead(Line* line);
@@ -185,6 +188,7 @@ class Store {
   void AfterDrop(
       Line* line);  // nothing may hold the line any more, or its only child may take over (V10)
   void DeleteLine(Line* line);
+  void DropUnnamed();
   void TakeOver(Line* line);
   void UnpinIndex(Line& line, size_t index);
   // Joins `from` into `to`, both of pins of `line`; buckets that mean the same pins become one.

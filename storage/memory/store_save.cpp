@@ -237,6 +237,7 @@ Status Store::FinishRestore(const RestoreStart& start) {
   meta_->head_ = start.super_root;
   VERSO_TRY_STATUS(StoreMeta::Rebuild(this, table));
   for (const auto& line : lines_) line->UpdateFrozen();
+  DropUnnamed();
   // Pins of transactions and readers did not survive: each pin loses the holder it was given above.
   std::vector<std::pair<LineId, Epoch>> pins;
   for (const auto& line : lines_) {
@@ -251,6 +252,16 @@ Status Store::FinishRestore(const RestoreStart& start) {
     }
   }
   return {};
+}
+
+// Heads that nobody can reach: what was being imported when the save began.
+void Store::DropUnnamed() {
+  std::vector<Line*> unnamed;
+  for (const auto& line : lines_) {
+    if (line.get() != meta_ && !line->headless()) unnamed.push_back(line.get());
+  }
+  for (const auto& [name, branch] : branches_->all()) std::erase(unnamed, branch.line);
+  for (Line* const line : unnamed) DropHead(line);
 }
 
 }  // namespace verso::storage

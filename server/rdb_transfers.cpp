@@ -1,0 +1,173 @@
+#include "server/rdb_transfers.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "server/logging.h"
+#include "server/server.h"
+#include "storage/memory/branches.h"
+#include "storage/memory/snapshots.h"
+
+namespace verso::server {
+namespace {
+
+constexpr uint64_t kImportUs = 300;  // of a turn
+
+// What <dir> holds of the store (persistence/README.md).
+constexpr ByteView kStoreFiles[] = {"verso.lock", "store.id", "store", "store.new", "ingest"};
+
+}  // namespace
+
+Result<std::string> PathUnder(const std::string& dir, ByteView path) {
+  const Error outside{ErrorCode::kInvalidArgument,
+                      "'" + std::string(path) + "' is no path of a file under 'dir'"};
+  if (path.empty() || path.find('\0') != ByteView::npos) return outside;
+  const std::filesystem::path relative =
+      std::filesystem::path(std::string(path)).lexically_normal();
+  if (relative.is_absolute() || !relative.has_filename()) return outside;
+  const std::string first = relative.begin()->string();
+  if (first == ".." || first == ".") return outside;
+  if (std::find(std::begin(kStoreFiles), std::end(kStoreFiles), first) != std::end(kStoreFiles)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + std::string(path) + "' belongs to the store itself"};
+  }
+  return (std::filesystem::path(dir) / relative).string();
+}
+
+// ---- Watch
+
+void RdbTransfers::Watch::Begin(EventLoop* loop, PollTarget* target,
+                                const persistence::RdbChild& child) {
+  loop_ = loop;
+  pipe_fd_ = child.pipe_fd();
+  pid_fd_ = child.pid_fd();
+  loop_->Add(pipe_fd_, EPOLLIN, target);
+  loop_->Add(pid_fd_, EPOLLIN, target);
+}
+
+// A pipe that the child has closed would be ready for ever.
+void RdbTransfers::Watch::Update(const persistence::RdbChild& child) {
+  if (child.pipe_open() || pipe_fd_ < 0) return;
+  loop_->Remove(pipe_fd_);
+  pipe_fd_ = -1;
+}
+
+void RdbTransfers::Watch::End() {
+  if (pipe_fd_ >= 0) loop_->Remove(pipe_fd_);
+  if (pid_fd_ >= 0) loop_->Remove(pid_fd_);
+  pipe_fd_ = pid_fd_ = -1;
+}
+
+// ---- starting
+
+Status RdbTransfers::StartExport(storage::PinHandle pin, const std::string& path) {
+  if (export_job_ != nullptr) return Error{ErrorCode::kBusy, "an export is running already"};
+  VERSO_TRY(export_job_, persistence::RdbExport::Start(server_->store(), std::move(pin), path));
+  export_watch_.Begin(&server_->loop(), this, *export_job_);
+  export_path_ = path;
+  LogNotice("Background export to {} started", path);
+  return {};
+}
+
+Status RdbTransfers::StartImport(const std::string& path, ByteView name, ClientHandle client) {
+  if (import_job_ != nullptr) return Error{ErrorCode::kBusy, "an import is running already"};
+  const ServerState& state = server_->state();
+  VERSO_TRY(import_job_, persistence::RdbImport::Start(server_->store(), path,
+                                                       state.environment.limits, state.now_ms));
+  import_watch_.Begin(&server_->loop(), this, *import_job_);
+  import_ = std::make_unique<Import>();
+  import_->client = client;
+  import_->path = path;
+  import_->name = name;
+  LogNotice("Import of {} as snapshot '{}' started", path, name);
+  return {};
+}
+
+const RdbTransfers::Import* RdbTransfers::ImportOf(ClientHandle client) const {
+  return import_ != nullptr && import_->client == client ? import_.get() : nullptr;
+}
+
+// ---- turns
+
+bool RdbTransfers::Work() {
+  if (export_job_ != nullptr) {
+    export_job_->Work();
+    export_watch_.Update(*export_job_);
+    if (export_job_->ended()) ExportEnded();
+  }
+  if (import_job_ == nullptr) return false;
+  const ServerState& state = server_->state();
+  const uint64_t maxmemory = state.settings.maxmemory;
+  if (maxmemory != 0 && state.used_memory() > maxmemory) {
+    import_job_->Cancel("it does not fit into maxmemory");
+  }
+  const bool more = import_job_->Work(kImportUs);
+  import_watch_.Update(*import_job_);
+  if (import_job_->ended()) ImportEnded();
+  return more;
+}
+
+void RdbTransfers::ExportEnded() {
+  export_watch_.End();
+  last_.export_keys = export_job_->keys();
+  last_.export_error = export_job_->error();
+  last_.export_failed = !last_.export_error.empty();
+  export_job_.reset();
+  if (last_.export_failed) {
+    LogWarning("Background export failed: {}", last_.export_error);
+  } else {
+    LogNotice("Background export to {} terminated with success", export_path_);
+  }
+}
+
+std::string RdbTransfers::NameImport() {
+  if (!import_job_->error().empty()) return "ERR " + import_job_->error();
+  storage::Snapshots& snapshots = server_->store().snapshots();
+  const ByteView name = import_->name;
+  if (snapshots.Find(name) != nullptr || server_->store().branches().Find(name) != nullptr) {
+    return "BUSYNAME '" + import_->name + "' has been taken meanwhile";
+  }
+  const auto most = static_cast<size_t>(server_->state().settings.snapshot_max);
+  if (snapshots.size() >= most) {
+    return "ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")";
+  }
+  const storage::Snapshot& made =
+      snapshots.TakeUnnamed(name, import_job_->TakeLine(), server_->state().now_ms);
+  const storage::PinHandle held = snapshots.Hold(made);
+  for (int db = 0; db < storage::kDatabases; ++db) {
+    import_->keys += storage::ReadView(server_->store(), held.root(), db, held.moment_ms()).Count();
+  }
+  return {};
+}
+
+void RdbTransfers::ImportEnded() {
+  import_watch_.End();
+  import_->error = NameImport();
+  import_->ended = true;
+  last_.import_keys = import_job_->keys();
+  last_.import_error = import_->error;
+  last_.import_failed = !import_->error.empty();
+  if (last_.import_failed) {
+    LogWarning("Import failed: {}", last_.import_error);
+  } else {
+    LogNotice("Import of {} ended: {} keys", import_->path, import_->keys);
+    if (!import_job_->skipped().empty()) {
+      LogWarning("{} held what is not kept: {}", import_->path, import_job_->skipped());
+    }
+  }
+  import_job_.reset();
+  // Its command runs again, and finds the result. Whoever is gone hears nothing.
+  if (Connection* connection = server_->Find(import_->client)) connection->RunHeld();
+  import_.reset();
+}
+
+RdbTransfers::Report RdbTransfers::report() const {
+  Report report = last_;
+  report.exporting = export_job_ != nullptr;
+  report.importing = import_job_ != nullptr;
+  if (report.exporting) report.export_keys = export_job_->keys();
+  if (report.importing) report.import_keys = import_job_->keys();
+  return report;
+}
+
+}  // namespace verso::server
