@@ -109,7 +109,11 @@ PageArena::~PageArena() {
 
 Status PageArena::Map(const ArenaOptions& options) {
   static_assert(sizeof(Slab) == 32);
-  const size_t bytes = AlignUp(options.bytes_max, kHugeBytes);
+  size_t bytes = AlignUp(options.bytes_max, kHugeBytes);
+#ifdef __SANITIZE_THREAD__
+  // Of the address space it leaves 1.5 TiB to programs, in pieces.
+  bytes = std::min(bytes, size_t{64} << 30);
+#endif
   slabs_max_ = bytes / kSlabBytes;
   reserve_slabs_ = options.reserve_bytes / kSlabBytes;
   reserve_slabs_pinned_ = options.reserve_bytes_pinned / kSlabBytes;
