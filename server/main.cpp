@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr char kUsage[] =
     "Usage: verso-server [/path/to/verso.conf] [--directive value ...]\n"
+    "       verso-server --import FILE ...  begins with what a dump file of Redis holds\n"
     "       verso-server --check DIR        exit status 0 if the store in DIR is whole\n"
     "       verso-server --print-commands   the commands as a Markdown table\n"
     "       verso-server --version | --help\n"
@@ -39,7 +41,8 @@ int Check(const std::string& directory) {
   return 0;
 }
 
-int Serve(const std::vector<std::string>& arguments) {
+// `import`: a dump file to begin with; empty: none was asked for.
+int Serve(const std::vector<std::string>& arguments, const std::string& import) {
   Result<LoadedConfig> config = LoadConfig(arguments);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().context.c_str());
@@ -73,6 +76,10 @@ int Serve(const std::vector<std::string>& arguments) {
     LogWarning("Failed listening: {}. Exiting.", open.error().context);
     return 1;
   }
+  if (const Status load = server.LoadDumpFile(import); !load) {
+    LogWarning("Fatal error loading the DB: {}. Exiting.", load.error().context);
+    return 1;
+  }
   LogNotice("Running mode=standalone, port={}.", server.bound_port());
   LogNotice("Ready to accept connections tcp");
   return server.Run();
@@ -94,7 +101,14 @@ int Main(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (first == "--check" && arguments.size() == 2) return Check(arguments[1]);
-  return Serve(arguments);
+  std::vector<std::string> directives = arguments;
+  std::string import;
+  const auto at = std::find(directives.begin(), directives.end(), "--import");
+  if (at != directives.end() && at + 1 != directives.end()) {
+    import = *(at + 1);
+    directives.erase(at, at + 2);
+  }
+  return Serve(directives, import);
 }
 
 }  // namespace

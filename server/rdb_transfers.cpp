@@ -12,6 +12,7 @@ namespace verso::server {
 namespace {
 
 constexpr uint64_t kImportUs = 300;  // of a turn
+constexpr uint64_t kLoadUs = 5000;   // of one at the start
 
 // What <dir> holds of the store (persistence/README.md).
 constexpr ByteView kStoreFiles[] = {"verso.lock", "store.id", "store", "store.new", "ingest"};
@@ -79,7 +80,13 @@ Status RdbTransfers::StartImport(const std::string& path, ByteView name, ClientH
   import_->client = client;
   import_->path = path;
   import_->name = name;
-  LogNotice("Import of {} as snapshot '{}' started", path, name);
+  LogNotice("Import of {} started", path);
+  return {};
+}
+
+Status RdbTransfers::StartLoad(const std::string& path) {
+  VERSO_TRY_STATUS(StartImport(path, {}, {}));
+  loading_ = true;
   return {};
 }
 
@@ -101,7 +108,7 @@ bool RdbTransfers::Work() {
   if (maxmemory != 0 && state.used_memory() > maxmemory) {
     import_job_->Cancel("it does not fit into maxmemory");
   }
-  const bool more = import_job_->Work(kImportUs);
+  const bool more = import_job_->Work(loading_ ? kLoadUs : kImportUs);
   import_watch_.Update(*import_job_);
   if (import_job_->ended()) ImportEnded();
   return more;
@@ -140,8 +147,30 @@ std::string RdbTransfers::NameImport() {
   return {};
 }
 
+void RdbTransfers::LoadEnded() {
+  storage::Store& store = server_->store();
+  const uint64_t now_ms = server_->state().now_ms;
+  const std::string error = import_job_->error();
+  if (error.empty()) {
+    storage::Line* const line = import_job_->TakeLine();
+    const storage::PinHandle pin = store.PinForRead(*line, now_ms);
+    store.branches().Restart(&store.branches().main(), *line, pin.epoch(),
+                             [](const storage::Line&, const storage::Line&) {});
+    store.DropHead(line);
+    LogNotice("{}: {} keys", import_->path, import_job_->keys());
+  }
+  loading_ = false;
+  import_job_.reset();
+  import_.reset();
+  server_->LoadEnded(error);
+}
+
 void RdbTransfers::ImportEnded() {
   import_watch_.End();
+  if (!import_job_->skipped().empty()) {
+    LogWarning("{} held what is not kept: {}", import_->path, import_job_->skipped());
+  }
+  if (loading_) return LoadEnded();
   import_->error = NameImport();
   import_->ended = true;
   last_.import_keys = import_job_->keys();
@@ -151,9 +180,6 @@ void RdbTransfers::ImportEnded() {
     LogWarning("Import failed: {}", last_.import_error);
   } else {
     LogNotice("Import of {} ended: {} keys", import_->path, import_->keys);
-    if (!import_job_->skipped().empty()) {
-      LogWarning("{} held what is not kept: {}", import_->path, import_job_->skipped());
-    }
   }
   import_job_.reset();
   // Its command runs again, and finds the result. Whoever is gone hears nothing.

@@ -26,6 +26,10 @@ class RdbTransfers final : private PollTarget {
   Status StartExport(storage::PinHandle pin, const std::string& path);
   Status StartImport(const std::string& path, ByteView name, ClientHandle client);
 
+  // At the start, while nobody is served: the data set becomes what the file holds.
+  Status StartLoad(const std::string& path);
+  bool loading() const { return loading_; }
+
   // The import that a client waits for, with its result once it has one.
   struct Import {
     ClientHandle client;
@@ -73,6 +77,7 @@ class RdbTransfers final : private PollTarget {
   void ImportEnded();
   // Empty: the snapshot is there.
   std::string NameImport();
+  void LoadEnded();
 
   Server* server_;
   std::unique_ptr<persistence::RdbExport> export_job_;
@@ -81,6 +86,7 @@ class RdbTransfers final : private PollTarget {
   Watch import_watch_;
   std::string export_path_;
   std::unique_ptr<Import> import_;
+  bool loading_ = false;  // the import is that of the start
   Report last_;
 };
 

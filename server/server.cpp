@@ -168,6 +168,35 @@ Status Server::Open() {
   return {};
 }
 
+Status Server::LoadDumpFile(const std::string& path) {
+  const bool fresh = !state_.loading && store_->main().head().null();
+  if (!path.empty() && !fresh) {
+    return Error{ErrorCode::kInvalidArgument, "'" + state_.settings.dir + "' holds data already"};
+  }
+  const std::string left = state_.settings.dir + "/" + state_.settings.dbfilename;
+  const bool found = access(left.c_str(), F_OK) == 0;
+  if (path.empty() && !found) return {};
+  if (!fresh) {
+    LogNotice("{} is not read: there is a store already", left);
+    return {};
+  }
+  VERSO_TRY_STATUS(transfers_.StartLoad(path.empty() ? left : path));
+  state_.loading = true;
+  return {};
+}
+
+void Server::LoadEnded(const std::string& error) {
+  state_.loading = false;
+  if (error.empty()) {
+    LogNotice("DB loaded in {} ms", clock_->NowMs() - started_ms_);
+    return;
+  }
+  // Never an empty start by mistake.
+  LogWarning("Fatal error loading the DB: {}. Exiting.", error);
+  exit_status_ = 1;
+  loop_.Stop();
+}
+
 size_t Server::bound_port() const {
   for (const auto& listener : listeners_) {
     if (listener->port() != 0) return listener->port();
@@ -501,13 +530,10 @@ void Server::NoteSaveEnd() {
     case SaveEvent::kNothing:
       return;
     case SaveEvent::kLoaded:
-      state_.loading = false;
-      LogNotice("DB loaded in {} ms", saves_->report().load_ms);
+      LoadEnded({});
       break;
     case SaveEvent::kLoadFailed:
-      LogWarning("Fatal error loading the DB: {}. Exiting.", saves_->report().last_error);
-      exit_status_ = 1;
-      loop_.Stop();
+      LoadEnded(saves_->report().last_error);
       break;
     case SaveEvent::kCommitted: {
       state_.last_save_failed = false;

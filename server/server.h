@@ -45,6 +45,10 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
 
   // Opens the listeners. Fails: an address is taken, the descriptor limit is too low.
   Status Open();
+  // Before Run: begins with what a dump file holds. `path` is the one that was asked for; if it is
+  // empty, the one that Redis has left in `dir`, if any. Fails: there is data already.
+  Status LoadDumpFile(const std::string& path);
+  void LoadEnded(const std::string& error);  // empty: well
   // Serves until Shutdown() has succeeded. Returns the exit status.
   int Run();
 

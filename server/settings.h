@@ -45,6 +45,7 @@ struct Settings {
 
   // Data.
   std::string dir = "./";
+  std::string dbfilename = "dump.rdb";  // read at the start if there is no store yet
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
   bool appendonly = false;
   bool stop_writes_on_bgsave_error = true;

@@ -226,5 +226,72 @@ class RdbFiles(resp.ServerCase):
         self.assertEqual(c.command("DEBUG", "AUDIT"), b"OK")
 
 
+class Starts(unittest.TestCase):
+    """A server that begins with a dump file."""
+
+    def server(self, *arguments, **options):
+        server = resp.Server(*arguments, **options)
+        self.addCleanup(server.close)
+        return server
+
+    def setUp(self):
+        self.first = self.server()
+        self.first.start()
+        c = self.first.client()
+        c.pipeline([("SET", f"key:{number}", number) for number in range(5000)])
+        c.pipeline([("SELECT", 2), ("RPUSH", "list", "a", "b")])
+        c.command("SNAPSHOT", "EXPORT", "main", "dump.rdb")
+        wait_export(self.first)
+        self.file = os.path.join(self.first.directory, "dump.rdb")
+
+    def fails(self, server, text, *more):
+        server.start(*more, wait=False)
+        self.assertEqual(server.wait_exit(), 1)
+        self.assertIn(text, server.log())
+
+    def test_what_redis_has_left_is_taken_over(self):
+        server = self.server()
+        shutil.copy(self.file, server.directory)
+        server.start()
+        c = server.client()
+        self.assertEqual((c.command("DBSIZE"), c.command("GET", "key:4999")), (5000, b"4999"))
+        c.command("SET", "key:0", "changed")
+        c.command("SELECT", 2)
+        self.assertEqual(c.command("LRANGE", "list", 0, -1), [b"a", b"b"])
+        self.assertEqual(c.command("SNAPSHOT", "LIST"), [])
+        self.assertEqual(len(c.command("BRANCH", "LIST")), 1)
+        self.assertEqual(c.command("DEBUG", "AUDIT"), b"OK")
+        # Once there is a store, that is what counts.
+        c.command("SAVE")
+        server.kill()
+        server.start()
+        self.assertIn("is not read", server.log())
+        c = server.client()
+        self.assertEqual((c.command("DBSIZE"), c.command("GET", "key:0")), (5000, b"changed"))
+
+    def test_under_another_name(self):
+        server = self.server("--dbfilename", "redis.rdb")
+        shutil.copy(self.file, os.path.join(server.directory, "redis.rdb"))
+        server.start()
+        self.assertEqual(server.client().command("DBSIZE"), 5000)
+
+    def test_one_that_is_named(self):
+        server = self.server()
+        server.start("--import", self.file)
+        self.assertEqual(server.client().command("DBSIZE"), 5000)
+        server.client().command("SAVE")
+        server.stop()
+        self.fails(server, "holds data already", "--import", self.file)
+
+    def test_a_damaged_one_is_no_empty_start(self):
+        server = self.server()
+        with open(self.file, "rb") as file:
+            content = file.read()
+        with open(os.path.join(server.directory, "dump.rdb"), "wb") as file:
+            file.write(content[:-100])
+        self.fails(server, "dump.rdb: the checksum is wrong")
+        self.fails(server, "none.rdb: No such file", "--import", "none.rdb")
+
+
 if __name__ == "__main__":
     unittest.main()
