@@ -248,7 +248,12 @@ bool Connection::RunRequest(const Request& request) {
 
 void Connection::Pin() {
   storage::Store& store = server_->store();
-  pin_ = store.PinForRead(server_->state().LineOf(session_), server_->state().now_ms);
+  // Inside a TXN the view is the transaction's, which nobody changes while this client waits.
+  if (session_.txn != nullptr) {
+    session_.txn->busy = true;
+  } else {
+    pin_ = store.PinForRead(server_->state().LineOf(session_), server_->state().now_ms);
+  }
   rest_db_ = session_.db;
   progress_ms_ = server_->state().now_ms;
   server_->WantRun(this);
@@ -319,7 +324,9 @@ bool Connection::RunSlice() {
   ++server_->state().metrics.slices;
   const uint64_t mark = out_.written();
   Slice slice(&reply_, kReplyBytesAtOnce * 4);
-  const ReadView view(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
+  const ReadView view = session_.txn != nullptr
+                            ? session_.txn->View(rest_db_)
+                            : ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
   const bool finished = rest_->Run(view, slice);
   // What works, though it has nothing to say yet, is not stuck.
   if (out_.written() != mark || out_.empty()) progress_ms_ = server_->state().now_ms;
@@ -327,6 +334,7 @@ bool Connection::RunSlice() {
   if (finished) {
     rest_.reset();
     pin_.Release();
+    if (session_.txn != nullptr) session_.txn->Rest(server_->state().now_ms);
     if (session_.close_after_reply) CloseAfterReply();
     // It may have written what others wait for.
     if (server_->state().blocked.ready()) server_->ServeBlocked();
@@ -459,6 +467,7 @@ void Connection::CloseNow() {
   session_.parked.reset();
   rest_.reset();
   pin_.Release();
+  session_.txn.reset();
   out_.Clear();
   server_->OutputChanged(-static_cast<int64_t>(output_counted_));
   output_counted_ = 0;

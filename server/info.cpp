@@ -357,6 +357,23 @@ void BranchesSection(Server& server, Lines* out) {
   out->Add("branches", server.store().branches().size());
 }
 
+void TransactionsSection(Server& server, Lines* out) {
+  out->Section("Transactions");
+  const TxnRegistry& txns = server.state().txns;
+  const uint64_t now_ms = server.state().now_ms;
+  uint64_t writing = 0;
+  for (const Txn* txn : txns.open()) writing += txn->read_only ? 0 : 1;
+  const uint64_t oldest_ms = txns.open().empty() ? now_ms : txns.open().front()->begun_ms;
+  out->Add("transactions", txns.open().size());
+  out->Add("transactions_read_write", writing);
+  out->Add("txn_oldest_age_ms", now_ms - oldest_ms);
+  out->Add("txn_begun", txns.counts.begun);
+  out->Add("txn_committed", txns.counts.committed);
+  out->Add("txn_conflicts", txns.counts.conflicts);
+  out->Add("txn_aborted", txns.counts.aborted);
+  out->Add("txn_expired", txns.counts.expired);
+}
+
 struct SectionRow {
   std::string_view name;
   void (*write)(Server& server, Lines* out);
@@ -377,6 +394,7 @@ constexpr SectionRow kSections[] = {
     {"cluster", &ClusterSection, true},
     {"snapshots", &SnapshotsSection, true},
     {"branches", &BranchesSection, true},
+    {"transactions", &TransactionsSection, true},
     {"keyspace", &KeyspaceSection, true},
 };
 

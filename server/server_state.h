@@ -11,6 +11,7 @@
 #include "server/metrics.h"
 #include "server/session/blocked_keys.h"
 #include "server/session/session.h"
+#include "server/session/txn.h"
 #include "server/session/watch_registry.h"
 #include "server/settings.h"
 #include "server/slow_log.h"
@@ -67,6 +68,7 @@ struct ServerState {
   ChangeTracker changes{this};
   WatchRegistry watches;
   BlockedKeys blocked;
+  TxnRegistry txns;
   storage::Store* store = nullptr;
   EffectConsumer* effect_consumer = nullptr;  // the log and the replicas, when there are any
   uint64_t now_ms = 0;                        // of this turn: commands are judged by it

@@ -81,7 +81,9 @@ struct Settings {
   int64_t slowlog_max_len = 128;
 
   int64_t snapshot_max = 10'000;
-  int64_t branch_max = 1000;          // main included
+  int64_t branch_max = 1000;  // main included
+  int64_t txn_max = 10'000;
+  int64_t txn_timeout_ms = 60'000;    // idle; 0: none
   int64_t rollback_keep = 8;          // backups that rollbacks leave
   int64_t snapshot_auto_seconds = 0;  // 0: none are taken by themselves
   int64_t snapshot_auto_keep = 0;

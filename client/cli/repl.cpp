@@ -151,7 +151,7 @@ void Repl::Reconnect(const std::vector<std::string>& args) {
 bool Repl::EnsureConnected() {
   if (!session_->is_connected()) return session_->Connect();
   if (!session_->client().connection().HasPeerClosed()) return true;
-  const bool lost_transaction = session_->in_transaction();
+  const bool lost_transaction = session_->in_transaction() || session_->in_txn();
   const bool is_connected = session_->Connect();
   if (lost_transaction) {
     std::fputs("Error: the connection was lost, and the transaction with it\n", stderr);

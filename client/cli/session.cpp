@@ -44,6 +44,7 @@ void Session::SetAddress(std::string host, uint16_t port) {
 
 bool Session::Connect() {
   in_transaction_ = false;
+  in_txn_ = false;
   client_.reset();
   Client::Options plain;
   plain.host = options_.host;
@@ -129,6 +130,7 @@ std::string Session::Prompt() const {
   if (!options_.branch.empty()) prompt += "{" + options_.branch + "}";
   if (!options_.at.empty()) prompt += "@" + options_.at;
   if (in_transaction_) prompt += "(TX)";
+  if (in_txn_) prompt += "(TXN)";
   return prompt + "> ";
 }
 
@@ -140,8 +142,13 @@ void Session::Note(const std::vector<std::string>& args, const Reply& reply) {
     in_transaction_ = false;
     queued_db_.reset();
   }
+  // Whatever was sent: the transaction is over.
+  if (reply.is_error() && reply.text().starts_with("TXN")) in_txn_ = false;
   if (reply.is_error()) return;
-  if (name == "MULTI") {
+  if (name == "TXN" && args.size() > 1) {
+    const std::string what = ToUpper(args[1]);
+    in_txn_ = what == "BEGIN" || (in_txn_ && what != "COMMIT" && what != "ABORT");
+  } else if (name == "MULTI") {
     in_transaction_ = true;
   } else if (name == "SELECT") {
     NoteSelect(args, reply);
@@ -156,6 +163,7 @@ void Session::Note(const std::vector<std::string>& args, const Reply& reply) {
     options_.branch.clear();
     options_.resp_version = 2;
     in_transaction_ = false;
+    in_txn_ = false;
   }
 }
 

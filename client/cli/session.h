@@ -23,7 +23,8 @@ class Session {
   void SetAddress(std::string host, uint16_t port);
 
   bool is_connected() const { return client_ && client_->is_connected(); }
-  bool in_transaction() const { return in_transaction_; }
+  bool in_transaction() const { return in_transaction_; }  // after MULTI
+  bool in_txn() const { return in_txn_; }                  // after TXN BEGIN
   // Requires: Connect has succeeded once.
   Client& client() { return *client_; }
 
@@ -34,7 +35,7 @@ class Session {
 
   void OnPush(Client::PushHandler handler);
 
-  // "127.0.0.1:6379[1]{branch}@snapshot(TX)> "
+  // "127.0.0.1:6379[1]{branch}@snapshot(TX)> ", with "(TXN)" while a TXN is open
   std::string Prompt() const;
 
  private:
@@ -47,7 +48,8 @@ class Session {
   Options options_;  // kept true to what the server was told
   std::optional<Client> client_;
   Client::PushHandler push_handler_;
-  bool in_transaction_ = false;
+  bool in_transaction_ = false;   // MULTI
+  bool in_txn_ = false;           // TXN BEGIN
   std::optional<int> queued_db_;  // of a SELECT inside the open transaction
 };
 

@@ -23,8 +23,8 @@ using storage::Store;
 
 // ---- telling
 
-VersionRow RowOf(const Store& store, ByteView name, const Snapshot& snapshot, uint64_t now_ms,
-                 bool one) {
+VersionRow RowOf(const ServerState& state, ByteView name, const Snapshot& snapshot, bool one) {
+  const Store& store = *state.store;
   constexpr uint32_t kOwn = 2;  // holders of a version: its name, and the row's pin
   const Snapshots& snapshots = store.snapshots();
   VersionRow row;
@@ -33,8 +33,10 @@ VersionRow RowOf(const Store& store, ByteView name, const Snapshot& snapshot, ui
   row.walk_root = walk.root;
   row.walk_above = walk.above;
   const uint64_t known_bytes = snapshots.UniqueBytes(snapshot, kOwn);
-  row.write = [&store, name = std::string(name), snapshot, known_bytes, now_ms, one](
-                  ReplyWriter& reply, const storage::PinHandle& pin, uint64_t walked_bytes) {
+  const size_t pins = one ? state.txns.ReadersOf(snapshot.line, snapshot.epoch) : 0;
+  row.write = [&store, name = std::string(name), snapshot, known_bytes, pins, one,
+               now_ms = state.now_ms](ReplyWriter& reply, const storage::PinHandle& pin,
+                                      uint64_t walked_bytes) {
     const uint64_t ttl_ms = snapshot.deadline_ms - std::min(snapshot.deadline_ms, now_ms);
     reply.Map(one ? 9 : 8);
     Named(reply, "name", name);
@@ -46,7 +48,7 @@ VersionRow RowOf(const Store& store, ByteView name, const Snapshot& snapshot, ui
     reply.Bulk("ttl-ms");
     reply.Integer(snapshot.deadline_ms == 0 ? -1 : static_cast<int64_t>(ttl_ms));
     Named(reply, "saved", snapshot.saved ? 1 : 0);
-    if (one) Named(reply, "pins", 0);  // no transaction can read a snapshot yet
+    if (one) Named(reply, "pins", pins);
   };
   return row;
 }
@@ -61,8 +63,7 @@ Outcome SnapshotList(Server& server, CommandContext& context) {
   std::vector<VersionRow> rows;
   for (const auto* entry : server.store().snapshots().ByAge()) {
     if (pattern && !GlobMatch(*pattern, entry->first)) continue;
-    rows.push_back(
-        RowOf(server.store(), entry->first, entry->second, server.state().now_ms, false));
+    rows.push_back(RowOf(server.state(), entry->first, entry->second, false));
   }
   return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), false);
 }
@@ -71,7 +72,7 @@ Outcome SnapshotInfo(Server& server, CommandContext& context) {
   const Snapshot* const snapshot = server.store().snapshots().Find(context[2]);
   if (snapshot == nullptr) return context.Fail(NoRef(context[2]));
   std::vector<VersionRow> rows;
-  rows.push_back(RowOf(server.store(), context[2], *snapshot, server.state().now_ms, true));
+  rows.push_back(RowOf(server.state(), context[2], *snapshot, true));
   return ReplyVersions(server.state().HeadOf(context.session()), context, std::move(rows), true);
 }
 
@@ -262,7 +263,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &SnapshotDiff},
     {.name = "rollback",
      .arity = -3,
-     .flags = kAdmin | kNoScript | kNoMulti | kDangerous,
+     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous,
      .group = Group::kServer,
      .args = kRollbackArgs,
      .since = "0.1.0",

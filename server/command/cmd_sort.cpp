@@ -347,6 +347,7 @@ Outcome Sort(WriteView& view, CommandContext& context) {
   if (const std::string_view fault = ReadArgs(context, true, &args); !fault.empty()) {
     return context.Fail(fault);
   }
+  if (args.query.reads_other_keys()) context.ReadsUnnamedKeys();
   if (args.target == 0) return ReplySorted(view, context, std::move(args.query));
   return StoreSorted(view, context, std::move(args));
 }
@@ -356,6 +357,7 @@ Outcome SortRo(const ReadView& view, CommandContext& context) {
   if (const std::string_view fault = ReadArgs(context, false, &args); !fault.empty()) {
     return context.Fail(fault);
   }
+  if (args.query.reads_other_keys()) context.ReadsUnnamedKeys();
   return ReplySorted(view, context, std::move(args.query));
 }
 

@@ -57,7 +57,7 @@ constexpr ArgSpec kWatchArgs[] = {{.name = "key", .type = ArgType::kKey, .flags 
 constexpr CommandSpec kRows[] = {
     {.name = "multi",
      .arity = 1,
-     .flags = kOwn | kNotQueued,
+     .flags = kNoTxn | kOwn | kNotQueued,
      .group = Group::kTransactions,
      .since = "0.1.0",
      .complexity = "O(1)",
@@ -81,7 +81,7 @@ constexpr CommandSpec kRows[] = {
      .run = &Discard},
     {.name = "watch",
      .arity = -2,
-     .flags = kOwn | kNotQueued,
+     .flags = kNoTxn | kOwn | kNotQueued,
      .group = Group::kTransactions,
      .keys = {Keys::At(1).To(-1).Access(kKeyRo)},
      .args = kWatchArgs,

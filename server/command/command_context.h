@@ -71,6 +71,9 @@ class CommandContext {
 
   uint64_t Random();
 
+  // The command reads keys that its words do not name (SORT with BY).
+  void ReadsUnnamedKeys() { reads_unnamed_keys_ = true; }
+
   // return context.Fail(error::kSyntax);
   Outcome Fail(std::string_view code_and_text) {
     reply_->Error(code_and_text);
@@ -97,8 +100,8 @@ class CommandContext {
     parking.reply == NoWaitReply::kNull ? reply_->Null() : reply_->NullArray();
     return Outcome::kDone;
   }
-  // Part of an EXEC, a script, a replay: others see nothing between its commands, so it must not
-  // wait for them either.
+  // Part of an EXEC, a TXN, a script, a replay: others see nothing between its commands, so it must
+  // not wait for them either.
   bool in_unit() const { return in_unit_; }
 
   // ---- the dispatcher's side
@@ -111,6 +114,7 @@ class CommandContext {
   std::unique_ptr<Continuation> TakeRest() { return std::move(rest_); }
   std::unique_ptr<AsideBuild> TakeAside() { return std::move(aside_); }
   const Parking& parking() const { return *parking_; }
+  bool reads_unnamed_keys() const { return reads_unnamed_keys_; }
 
  private:
   const CommandSpec* spec_;
@@ -123,6 +127,7 @@ class CommandContext {
   uint64_t hash_ = 0;
   storage::Access access_ = storage::Access::kTouch;
   bool in_unit_ = false;
+  bool reads_unnamed_keys_ = false;
   std::unique_ptr<Continuation> rest_;
   std::unique_ptr<AsideBuild> aside_;
   std::unique_ptr<Parking> parking_;

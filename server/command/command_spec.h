@@ -85,6 +85,8 @@ enum CommandFlag : uint64_t {
   kKeyspace = 1 << 21,
   // Not shown either: runs at once after MULTI (EXEC, DISCARD, QUIT ...).
   kNotQueued = 1 << 22,
+  // Nor this: refused inside a TXN, where it would act beside the transaction or end its view.
+  kNoTxn = 1 << 23,
 };
 
 enum class Group : uint8_t {

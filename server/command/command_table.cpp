@@ -36,7 +36,8 @@ CommandTable::CommandTable() {
         kClientCommands,      kServerCommands,        kConfigCommands,
         kDebugCommands,       kAboutCommands,         kSlowlogCommands,
         kSnapshotCommands,    kBranchCommands,        kAsofCommands,
-        kIntrospectCommands,  kSortCommands,          kDumpCommands}) {
+        kTxnCommands,         kIntrospectCommands,    kSortCommands,
+        kDumpCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

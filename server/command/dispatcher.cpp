@@ -14,6 +14,12 @@ using storage::WriteView;
 
 void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                                const storage::KeyEvent& event) {
+  if (line.scratch()) [[unlikely]] {
+    // Built aside, or in a transaction: it is told of when it is published.
+    Txn* const txn = state_->txns.writing();
+    if (txn != nullptr) txn->NoteChange(line, db, key, event);
+    return;
+  }
   changes_ += event.changes;
   if (event.klass == 'x') {
     ++expired_;
@@ -55,7 +61,8 @@ Dispatcher::Dispatcher(ServerState* state, Server* server)
       server_(server),
       table_(&CommandTable::Get()),
       exec_(table_->Find("exec")),
-      ping_(table_->Find("ping")) {
+      ping_(table_->Find("ping")),
+      commit_(table_->FindFull("txn|commit")) {
   state_->command_metrics.resize(table_->entries().size());
 }
 
@@ -75,6 +82,11 @@ std::string Dispatcher::Resolve(Request* request) const {
 
 Outcome Dispatcher::Run(const Request& request, Session& session, ReplyWriter& reply,
                         std::unique_ptr<Continuation>* rest) {
+  if (session.txn != nullptr && !session.txn->Touch(state_->now_ms)) [[unlikely]] {
+    session.txn.reset();
+    Refuse(nullptr, error::kTxnExpired, session, reply);
+    return Outcome::kDone;
+  }
   const CommandEntry* entry = EntryOf(request);
   if (entry == nullptr) {
     Refuse(nullptr, UnknownCommand(request), session, reply);
@@ -105,21 +117,26 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
                            const ReadView* pinned) {
   const uint64_t errors_before = reply.errors();
   const CommandSpec& row = *entry.row;
-  EffectUnit effects(state_->effect_consumer);
+  Txn* const txn = pinned == nullptr ? session.txn.get() : nullptr;
+  EffectUnit effects(txn == nullptr ? state_->effect_consumer : nullptr);
   CommandContext context(&row, request.arguments, &reply, &effects, &session, &state_->environment);
   if (request.hashed_index != 0) context.SetHash(request.hashed_index, request.hash);
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
-  context.SetInUnit(in_unit_ || at_once_ || pinned != nullptr || session.internal);
+  context.SetInUnit(in_unit_ || at_once_ || pinned != nullptr || txn != nullptr ||
+                    session.internal);
 
   const uint64_t mark = reply.out().written();
   Outcome outcome;
   try {
     if (const auto* read = std::get_if<ReadHandler>(&row.run)) {
-      const ReadView view =
-          pinned != nullptr ? pinned->InDatabase(session.db) : state_->HeadOf(session);
+      const ReadView view = pinned != nullptr ? pinned->InDatabase(session.db)
+                            : txn != nullptr  ? txn->View(session.db)
+                                              : state_->HeadOf(session);
       outcome = (*read)(view, context);
+      if (txn != nullptr) txn->NoteReads(row, request.arguments, view, context);
     } else if (const auto* write = std::get_if<WriteHandler>(&row.run)) {
-      outcome = RunWrite(row, request, *write, context, effects, session, reply);
+      outcome = txn != nullptr ? RunInTxn(row, request, *write, context, session, reply)
+                               : RunWrite(row, request, *write, context, effects, session, reply);
     } else if (const auto* plain = std::get_if<PlainHandler>(&row.run)) {
       outcome = (*plain)(context);
     } else if (const auto* own = std::get_if<DispatcherHandler>(&row.run)) {
@@ -180,6 +197,11 @@ std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& reques
   }
   if (!session.authenticated && !row.Has(kNoAuth)) return std::string(error::kNoAuth);
   uint64_t flags = row.flags;
+  if (session.txn != nullptr) [[unlikely]] {
+    if (row.Has(kNoTxn)) return error::NotInTxn(entry.full_name);
+    if (session.txn->read_only && row.Has(kWrite)) return error::ViewReadOnly(entry.full_name);
+    if (&entry == commit_ && session.txn->written.size() != 0) flags |= kWrite;
+  }
   if (session.transaction != nullptr && session.transaction->open) [[unlikely]] {
     const Transaction& transaction = *session.transaction;
     if (row.Has(kNoMulti)) return std::string(error::kNotInTransaction);

@@ -3,7 +3,8 @@
 //   1 name and subcommand known   -ERR unknown command ...
 //   2 arity                       -ERR wrong number of arguments ...
 //   3 auth                        -NOAUTH
-//   4 transaction                 -ERR Command not allowed inside a transaction
+//   4 transaction                 -TXNEXPIRED (before all others), -ERR ... not allowed in TXN,
+//                                 -VIEWREADONLY, -ERR Command not allowed inside a transaction
 //   5 state                       -LOADING, -MISCONF
 //   6 queue                       +QUEUED after MULTI; a refusal by 1-5 makes EXEC fail
 //   7 memory                      -OOM: above maxmemory (kDenyOom), or no room for the worst case
@@ -18,7 +19,8 @@
 // Of an EXEC, gate 7 judges the sum before the first command runs: all or nothing. D2 An EXEC of
 // reads only goes on in slices like any long read, all of it on one version; one that writes runs
 // to its end. D3 A write that is computed aside (aside.h) is a unit of the instant at which it is
-// committed; gates 1-7 were open when it began.
+// committed; gates 1-7 were open when it began. D4 A command inside a TXN (dispatcher_txn.cpp) sees
+// the transaction's view, writes to its scratch line, and has no effects; COMMIT is a unit.
 #pragma once
 
 #include <memory>
@@ -66,6 +68,8 @@ class Dispatcher {
 
   // EXEC.
   Outcome Exec(CommandContext& context);
+  // TXN COMMIT. Requires: one is open.
+  Outcome CommitTxn(CommandContext& context);
 
   ServerState& state() { return *state_; }
 
@@ -75,6 +79,7 @@ class Dispatcher {
 
  private:
   class AsideContinuation;
+  class CommitContinuation;
 
   // What a write may need at worst: bytes, and keys whose paths are copied.
   struct WriteNeed {
@@ -111,6 +116,8 @@ class Dispatcher {
   Outcome RunWrite(const CommandSpec& row, const Request& request, WriteHandler handler,
                    CommandContext& context, EffectUnit& effects, Session& session,
                    ReplyWriter& reply);
+  Outcome RunInTxn(const CommandSpec& row, const Request& request, WriteHandler handler,
+                   CommandContext& context, Session& session, ReplyWriter& reply);
   void RunToEnd(const CommandQueue& queue, bool writes, Session& session, ReplyWriter& reply);
   CommandMetrics& CountCall(const CommandEntry& entry, Session& session, const ReplyWriter& reply,
                             uint64_t errors_before);
@@ -120,6 +127,7 @@ class Dispatcher {
   const CommandTable* table_;
   const CommandEntry* exec_;
   const CommandEntry* ping_;
+  const CommandEntry* commit_;
   bool in_unit_ = false;  // of an EXEC
   bool at_once_ = false;  // nothing may be computed aside
   int unit_db_ = 0;       // what its consumer believes

@@ -85,6 +85,10 @@ inline constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";
 inline constexpr std::string_view kExecAbortBecause =
     "EXECABORT Transaction discarded because of: ";
+inline constexpr std::string_view kInTxn = "INTXN a transaction is open already";
+inline constexpr std::string_view kNoTxn = "NOTXN no transaction is open";
+inline constexpr std::string_view kTxnExpired =
+    "TXNEXPIRED the transaction was idle for longer than its timeout, and is aborted";
 inline constexpr std::string_view kMisconf =
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
     "disk. Commands that may modify the data set are disabled, because this instance is configured "
@@ -100,6 +104,13 @@ inline std::string InvalidExpire(std::string_view command) {
 }
 inline std::string NoInputKeys(std::string_view command) {
   return "ERR at least 1 input key is needed for '" + std::string(command) + "' command";
+}
+inline std::string NotInTxn(std::string_view full_name) {
+  return "ERR '" + std::string(full_name) + "' is not allowed in TXN";
+}
+inline std::string ViewReadOnly(std::string_view full_name) {
+  return "VIEWREADONLY '" + std::string(full_name) +
+         "' may write, and the transaction is read-only";
 }
 inline std::string UnsupportedOption(std::string_view option) {
   return "ERR Unsupported option " + std::string(option);

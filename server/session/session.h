@@ -19,10 +19,14 @@ namespace verso::server {
 struct CommandEntry;
 struct ParkedCommand;
 struct Transaction;
+struct Txn;
 
 // Objects of the clients' memory.
 struct TransactionDelete {
   void operator()(Transaction* transaction) const;
+};
+struct TxnDelete {
+  void operator()(Txn* txn) const;
 };
 struct ParkedCommandDelete {
   void operator()(ParkedCommand* command) const;
@@ -59,6 +63,7 @@ struct Session {
   std::pmr::string library_name{ClientMemory()};
   std::pmr::string library_version{ClientMemory()};
   std::unique_ptr<Transaction, TransactionDelete> transaction;  // null: no MULTI, no WATCH
+  std::unique_ptr<Txn, TxnDelete> txn;                          // null: no TXN is open
   std::unique_ptr<ParkedCommand, ParkedCommandDelete> parked;   // null: does not wait
 
   // RESET: as a new connection, apart from id and address.
@@ -72,6 +77,7 @@ struct Session {
     reply_mode = ReplyMode::kOn;
     name.clear();
     transaction.reset();
+    txn.reset();
   }
 };
 

@@ -8,11 +8,10 @@
 // K1 An entry whose deadline is at or before the moment is absent for every read; it goes only by
 //    ExpireDue (a write) or a write to it.
 // K2 Count = entries minus the rank of the moment in the deadline index: exact at any time.
-// K3 Each change of a key, but for those in scratch lines, calls KeyObserver::KeyChanged exactly
-//    once, after the change. (Where
-// Redis
-//    tells two things of one change, SET with EX: "set", "expire", the second counts no changes.)
-//    Whole-database changes call DatabaseChanged.
+// K3 Each change of a key, also in a scratch line, calls KeyObserver::KeyChanged exactly once,
+// after
+//    the change. (Where Redis tells two things of one change, SET with EX: "set", "expire", the
+//    second counts no changes.) Whole-database changes call DatabaseChanged.
 // K4 Before a command changes anything, Store::ReserveForWrite(payload bytes, keys) must have
 //    succeeded; then no change here can fail.
 //
@@ -226,6 +225,7 @@ class WriteView : public ReadView {
   uint64_t NextDeadline() const;
 
  private:
+  friend class KeyPublication;  // key_publication.h
   DatabaseRoot* WritableRoot(int db);
   void PutValue(int db, const Key& key, const ValueView& value);
   // Removes an entry that is there; the value is the caller's.

@@ -38,7 +38,6 @@ DatabaseRoot* WriteView::WritableRoot(int db) {
 }
 
 void WriteView::Changed(int db, const Key& key, const KeyEvent& event) {
-  if (writable_line_->scratch()) return;  // nobody sees it yet; PublishFrom tells of the key
   if (KeyObserver* observer = writable_store_->observer())
     observer->KeyChanged(*writable_line_, db, key, event);  // K3
 }

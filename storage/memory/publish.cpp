@@ -1,85 +1,74 @@
-// Publication (V6): what was built in a scratch line becomes part of another line: linked where
-// that is allowed, copied where not, and shared subtrees that both have already stay where they are
-// (V10: nothing is reachable twice inside a version).
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
 
 #include "storage/base/check.h"
 #include "storage/memory/page_kinds.h"
+#include "storage/memory/publication.h"
 #include "storage/memory/store.h"
 
 namespace verso::storage {
-namespace {
 
-class Publication {
- public:
-  Publication(Line& scratch, Line& line)
-      : scratch_(scratch), line_(line), frozen_(std::max(scratch.frozen(), line.frozen())) {}
+Publication::Publication(Line& scratch, Line& line)
+    : scratch_(scratch), line_(line), frozen_(std::max(scratch.frozen(), line.frozen())) {
+  VERSO_CHECK(scratch.scratch());
+}
 
-  // Subtrees that the scratch line has from its parent, seen from above: candidates to stay.
-  void NoteShared(const Ref& ref) {
-    if (ref.birth() <= scratch_.fork()) {
-      shared_[ref.cell()] = State{ref.birth(), false};
-    } else if (HasChildren(ref.kind())) {
-      VisitRefs(line_.arena().Resolve(ref), ref, [this](const Ref& child) { NoteShared(child); });
-    }
+// Subtrees that the scratch line has from its parent, seen from above: candidates to stay.
+void Publication::NoteShared(const Ref& ref) {
+  if (ref.birth() <= scratch_.fork()) {
+    shared_[ref.cell()] = State{ref.birth(), false};
+  } else if (HasChildren(ref.kind())) {
+    VisitRefs(line_.arena().Resolve(ref), ref, [this](const Ref& child) { NoteShared(child); });
   }
+}
 
-  // Takes the old content apart: what the new content still has stays, the rest is dropped.
-  void DropOld(const Ref& ref) {
-    const auto at = shared_.find(ref.cell());
-    if (at != shared_.end() && at->second.birth == ref.birth()) {
-      at->second.stays = true;
-      return;
-    }
-    if (HasChildren(ref.kind())) {
-      VisitRefs(line_.arena().Resolve(ref), ref, [this](const Ref& child) { DropOld(child); });
-    }
-    line_.Drop(ref);
+void Publication::DropOld(const Ref& ref) {
+  // Where nothing can stay, what is large goes in the background.
+  if (shared_.empty()) {
+    line_.Retire(ref);
+  } else {
+    TakeApart(ref);
   }
+}
 
-  Ref Link(const Ref& ref) {
-    const auto at = shared_.find(ref.cell());
-    if (at != shared_.end() && at->second.birth == ref.birth() && at->second.stays) return ref;
-    Ref linked = ref;
-    if (ref.birth() <= frozen_) {
-      linked = line_.NewPage(ref.kind(), ref.size(), ref.aux());
-      std::memcpy(line_.arena().ResolveMutable(linked), line_.arena().Resolve(ref), ref.size());
-    }
-    if (HasChildren(ref.kind())) {
-      Ref last_from;  // a leaf may stand in neighbouring slots of a directory
-      Ref last_to;
-      VisitRefs(line_.arena().Resolve(linked), linked, [&](const Ref& child) {
-        if (!(child == last_from)) {
-          last_from = child;
-          last_to = Link(child);
-        }
-        const_cast<Ref&>(child) =
-            last_to;  // the visitor shows the reference in the page, which is this line's own now
-      });
-    }
-    if (!linked.SamePage(ref)) scratch_.Drop(ref);
-    line_.MarkWritten();  // V1
-    return linked;
+void Publication::TakeApart(const Ref& ref) {
+  const auto at = shared_.find(ref.cell());
+  if (at != shared_.end() && at->second.birth == ref.birth()) {
+    at->second.stays = true;
+    return;
   }
+  if (HasChildren(ref.kind())) {
+    VisitRefs(line_.arena().Resolve(ref), ref, [this](const Ref& child) { TakeApart(child); });
+  }
+  line_.Drop(ref);
+}
 
- private:
-  struct State {
-    Epoch birth;
-    bool stays;
-  };
-
-  Line& scratch_;
-  Line& line_;
-  const Epoch frozen_;
-  std::unordered_map<Cell, State> shared_;
-};
-
-}  // namespace
+Ref Publication::Link(const Ref& ref) {
+  const auto at = shared_.find(ref.cell());
+  if (at != shared_.end() && at->second.birth == ref.birth() && at->second.stays) return ref;
+  Ref linked = ref;
+  if (ref.birth() <= frozen_) {
+    linked = line_.NewPage(ref.kind(), ref.size(), ref.aux());
+    std::memcpy(line_.arena().ResolveMutable(linked), line_.arena().Resolve(ref), ref.size());
+  }
+  if (HasChildren(ref.kind())) {
+    Ref last_from;  // a leaf may stand in neighbouring slots of a directory
+    Ref last_to;
+    VisitRefs(line_.arena().Resolve(linked), linked, [&](const Ref& child) {
+      if (!(child == last_from)) {
+        last_from = child;
+        last_to = Link(child);
+      }
+      const_cast<Ref&>(child) =
+          last_to;  // the visitor shows the reference in the page, which is this line's own now
+    });
+  }
+  if (!linked.SamePage(ref)) scratch_.Drop(ref);
+  line_.MarkWritten();  // V1
+  return linked;
+}
 
 void Store::Publish(Line& scratch, Ref* from, Line& line, Ref* to) {
-  VERSO_CHECK(scratch.scratch());
   Publication publication(scratch, line);
   if (*from) publication.NoteShared(*from);
   if (*to) publication.DropOld(*to);

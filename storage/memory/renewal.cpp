@@ -16,7 +16,7 @@ void Renewal::Renew(Ref* slot) {
     if (slot->birth() > line_.fork()) line_.Drop(*slot);
     *slot = fresh;
   }
-  if (HasChildren(slot->kind())) todo_.push_back(*slot);
+  if (HasChildren(slot->kind()) && !Shared(*slot)) todo_.push_back(*slot);
 }
 
 bool Renewal::Step() {

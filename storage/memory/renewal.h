@@ -10,6 +10,9 @@
 //    pages below that the line has made itself; between two steps nobody changes them.
 // R2 Pages of the version that the line was forked from stay where they are; those of its own that
 //    are replaced are free at once. It may be dropped half done: all it has made hangs below *slot.
+// R3 Subtrees born up to `shared` stay as they are: those that the line has from the version it
+// began
+//    with, where they shall be the other line's as they are its own already.
 #pragma once
 
 #include <vector>
@@ -21,7 +24,8 @@ namespace verso::storage {
 class Renewal {
  public:
   // Requires: `above` is older than the current epoch.
-  Renewal(Line& line, Ref* slot, Epoch above) : line_(line), slot_(slot), above_(above) {}
+  Renewal(Line& line, Ref* slot, Epoch above, Epoch shared = 0)
+      : line_(line), slot_(slot), above_(above), shared_(shared) {}
 
   bool done() const { return slot_ == nullptr && todo_.empty(); }
   // False: there is no room, and nothing was changed. Requires: not done.
@@ -29,13 +33,15 @@ class Renewal {
   Epoch above() const { return above_; }
 
  private:
-  bool Old(const Ref& ref) const { return ref.birth() <= above_; }
+  bool Shared(const Ref& ref) const { return ref.birth() <= shared_; }
+  bool Old(const Ref& ref) const { return ref.birth() <= above_ && !Shared(ref); }
   bool Reserve(size_t bytes) { return bytes == 0 || line_.arena().Reserve(bytes + bytes / 4); }
   void Renew(Ref* slot);
 
   Line& line_;
   Ref* slot_;  // null once the page itself is done
   const Epoch above_;
+  const Epoch shared_;
   std::vector<Ref> todo_;  // young pages whose children have not been looked at
 };
 

@@ -16,7 +16,7 @@ class ScratchLine {
   ScratchLine& operator=(const ScratchLine&) = delete;
   ~ScratchLine() { store_.DropHead(line_); }
 
-  Line& line() { return *line_; }
+  Line& line() const { return *line_; }
 
  private:
   Store& store_;

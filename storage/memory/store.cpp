@@ -11,6 +11,13 @@
 
 namespace verso::storage {
 
+namespace {
+
+// Scratch lines come and go with commands and transactions; nobody looks for one by its id.
+constexpr LineId kScratchLineId = ~LineId{0} - 1;
+
+}  // namespace
+
 // ---- PinHandle
 
 PinHandle& PinHandle::operator=(PinHandle&& other) noexcept {
@@ -59,7 +66,7 @@ Line* Store::NewLine(Line* parent, Epoch fork, bool scratch) {
   line->arena_ = arena_.get();
   line->epoch_ = &epoch_;
   line->written_ = &written_;
-  line->id_ = next_line_id_++;
+  line->id_ = scratch ? kScratchLineId : next_line_id_++;
   line->fork_ = fork;
   line->scratch_ = scratch;
   line->parent_ = parent;
@@ -79,8 +86,6 @@ void Store::DeleteLine(Line* line) {
   const auto at =
       std::find_if(lines_.begin(), lines_.end(), [line](const auto& l) { return l.get() == line; });
   VERSO_CHECK(at != lines_.end());
-  // Commands make scratch lines and drop them again; nobody remembers such a line's id.
-  if (line->scratch_ && line->id_ + 1 == next_line_id_) next_line_id_ = line->id_;
   lines_.erase(at);
 }
 

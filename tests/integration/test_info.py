@@ -24,7 +24,8 @@ repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset repl_backlo
 used_cpu_user used_cpu_sys_children used_cpu_user_children cluster_enabled
 pages_copied save_progress save_pages_written save_bytes_written pin_oldest_age_ms private_memory
 arena_bytes_allocated watching_clients total_watched_keys clients_in_timeout_table total_blocking_keys
-total_blocking_keys_on_nokey
+total_blocking_keys_on_nokey transactions transactions_read_write txn_oldest_age_ms txn_begun txn_committed txn_conflicts
+txn_aborted txn_expired
 """.split()
 
 

@@ -79,6 +79,7 @@ class CommandFixture : private EffectConsumer,
 
   uint64_t now_ms = 1'700'000'000'000;
   std::vector<std::string> effects;
+  std::vector<std::vector<std::string>> effect_words;  // the same, to be run again
   std::vector<std::string> events;
   std::vector<std::string> units;  // "line db"
   std::vector<std::string> answers;
@@ -122,8 +123,12 @@ class CommandFixture : private EffectConsumer,
   }
 
   void Finish(Continuation& rest, const Session& session, ReplyWriter& reply) {
-    const storage::PinHandle pin = store_->PinForRead(store_->main(), now_ms);
-    const storage::ReadView view(*store_, pin.root(), session.db, pin.moment_ms());
+    storage::PinHandle pin;
+    if (session.txn == nullptr) pin = store_->PinForRead(store_->main(), now_ms);
+    const storage::ReadView view =
+        session.txn != nullptr
+            ? session.txn->View(session.db)
+            : storage::ReadView(*store_, pin.root(), session.db, pin.moment_ms());
     for (bool done = false; !done; ++slices_) {
       constexpr uint64_t kShortUs = 50;
       Slice slice(&reply, ~size_t{0}, between_slices == nullptr ? Slice::kBudgetUs : kShortUs);
@@ -140,6 +145,7 @@ class CommandFixture : private EffectConsumer,
     units.push_back(std::to_string(line) + " " + std::to_string(db));
   }
   void Command(std::span<const ByteView> arguments) override {
+    effect_words.emplace_back(arguments.begin(), arguments.end());
     std::string text;
     for (const ByteView argument : arguments) {
       if (!text.empty()) text += ' ';
@@ -151,7 +157,7 @@ class CommandFixture : private EffectConsumer,
 
   void KeyChanged(const storage::Line& line, int db, const storage::Key& key,
                   const storage::KeyEvent& event) override {
-    events.push_back(std::string(event.name) + " " + std::string(key.bytes));
+    if (!line.scratch()) events.push_back(std::string(event.name) + " " + std::string(key.bytes));
     state_.changes.KeyChanged(line, db, key, event);
   }
   void DatabaseChanged(const storage::Line& line, int db, const char* event,
