@@ -102,6 +102,16 @@ class MergeReply final : public Continuation {
       case MergeStep::kDone:
         break;
     }
+    if (merge_->applies()) {
+      // What the instant needs is made ready before, a piece at a time.
+      constexpr uint64_t kKeysAtOnce = 64;
+      for (; keys_ready_ < merge_->applied(); keys_ready_ += kKeysAtOnce) {
+        if (slice.SpentNow()) return false;
+        if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), keys_ready_)) {
+          return Fail(slice.reply(), error::kOom);
+        }
+      }
+    }
     // A pause holds what writes, this too.
     if (merge_->applies() && state_.pause.Holds(kWrite, state_.now_ms)) return false;
     Finish(slice.reply(), *from, *into);
@@ -112,6 +122,7 @@ class MergeReply final : public Continuation {
   void Begin(const Branch& from, const Branch& into) {
     Store& store = *state_.store;
     merge_.reset();
+    keys_ready_ = 0;
     from_line_ = from.line->id();
     into_line_ = into.line->id();
     BranchMerge::Versions versions;
@@ -183,6 +194,7 @@ class MergeReply final : public Continuation {
   storage::LineId from_line_ = 0;
   storage::LineId into_line_ = 0;
   std::unique_ptr<BranchMerge> merge_;
+  uint64_t keys_ready_ = 0;
 };
 
 // False: the error is replied.

@@ -13,8 +13,10 @@ namespace {
 constexpr KeyEvent kMerged{"merge", 'g'};
 constexpr KeyEvent kDeleted{"del", 'g'};
 
-// As often a newer version of `into` is followed in slices; what is left is done at the instant.
+// As often a newer version of `into` is followed in slices, and what was built is made younger,
+// though others write and pin meanwhile; what is left is done at the instant.
 constexpr int kRoundsInSlices = 4;
+constexpr int kRenewalsInSlices = 3;
 
 // What a key takes in a leaf besides its path, at most.
 constexpr uint64_t kEntryBytes = 2 * kTrieInlineBytesMax;
@@ -195,10 +197,12 @@ MergeStep BranchMerge::Build(const Spent& spent) {
 }
 
 // Others have pinned `into` since, or a save has begun (V6).
-MergeStep BranchMerge::MakeYoung(const Spent& spent) {
+MergeStep BranchMerge::MakeYoung(const Spent& spent, bool sliced) {
   if (scratch_ == nullptr) return MergeStep::kDone;
   while (young_above_ || born_after_ < FrozenByOthers()) {
     if (!young_above_) {
+      if (sliced && renewals_ == kRenewalsInSlices) break;
+      ++renewals_;
       young_above_ = FrozenByOthers();
       next_young_ = 0;
     }
@@ -224,7 +228,7 @@ MergeStep BranchMerge::Run(const Spent& spent, uint64_t now_ms) {
   }
   while (applies()) {
     if (const MergeStep step = Build(spent); step != MergeStep::kDone) return step;
-    if (const MergeStep step = MakeYoung(spent); step != MergeStep::kDone) return step;
+    if (const MergeStep step = MakeYoung(spent, true); step != MergeStep::kDone) return step;
     if (!into_next_) {
       const bool seen = versions_.into->head() == into_pin_.root();
       if (seen || rounds_ == kRoundsInSlices) break;
@@ -246,7 +250,7 @@ MergeStep BranchMerge::Settle(uint64_t now_ms) {
     if (const MergeStep step = Build(&Never); step != MergeStep::kDone) return step;
   }
   into_pin_.Release();
-  return MakeYoung(&Never);
+  return MakeYoung(&Never, false);
 }
 
 void BranchMerge::Commit(uint64_t now_ms, const Changing& changing) {

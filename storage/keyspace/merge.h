@@ -103,7 +103,7 @@ class BranchMerge {
   Epoch FrozenByOthers() const;
   MergeStep Build(const Spent& spent);
   MergeStep BuildOne(Change* change, const Spent& spent);
-  MergeStep MakeYoung(const Spent& spent);
+  MergeStep MakeYoung(const Spent& spent, bool sliced);
   MergeStep Renew(const Change& change, Epoch above, const Spent& spent);
   WriteView Aside(int db) { return {store_, scratch_->line(), db, began_ms_}; }
 
@@ -127,6 +127,7 @@ class BranchMerge {
   Epoch born_after_ = kEpochMax;      // all pages built are younger
   size_t next_young_ = 0;             // of a pass over what was built
   std::optional<Epoch> young_above_;  // of that pass, while it is under way
+  int renewals_ = 0;
   std::optional<Renewal> renewal_;
 };
 

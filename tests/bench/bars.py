@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import measured_server as ms  # noqa: E402
 import type_rows  # noqa: E402
+import version_rows  # noqa: E402
 from measured_server import resp  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -329,6 +330,7 @@ ROWS = {
     "readonly": row_readonly,
     "pins": row_pins,
     **type_rows.ROWS,
+    **version_rows.ROWS,
 }
 
 
