@@ -1,43 +1,16 @@
 // The typed helpers of verso::Client: each is one command and a check of its reply's type.
 #include "client/include/verso/client.h"
+#include "client/typed_reply.h"
 
 namespace verso {
 
-using client::Error;
-using client::ErrorCode;
 using client::Result;
+using client::ToDone;
+using client::ToFlag;
+using client::ToInteger;
+using client::ToText;
+using client::UnexpectedReply;
 using Kind = Reply::Kind;
-
-namespace {
-
-Error UnexpectedReply(std::string_view command) {
-  return {ErrorCode::kType, "Unexpected type of reply to " + std::string(command)};
-}
-
-Result<int64_t> ToInteger(std::string_view command, Result<Reply> reply) {
-  if (!reply) return std::move(reply).error();
-  if (reply->kind() != Kind::kInteger) return UnexpectedReply(command);
-  return reply->integer();
-}
-
-Result<bool> ToFlag(std::string_view command, Result<Reply> reply) {
-  Result<int64_t> value = ToInteger(command, std::move(reply));
-  if (!value) return std::move(value).error();
-  return *value != 0;
-}
-
-Result<std::string> ToText(std::string_view command, Result<Reply> reply) {
-  if (!reply) return std::move(reply).error();
-  if (!reply->is_text()) return UnexpectedReply(command);
-  return reply->TakeText();
-}
-
-Result<void> ToDone(Result<Reply> reply) {
-  if (!reply) return std::move(reply).error();
-  return {};
-}
-
-}  // namespace
 
 Result<std::optional<std::string>> Client::Get(std::string_view key) {
   Result<Reply> reply = Command("GET", key);

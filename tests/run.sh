@@ -95,7 +95,8 @@ sanitized() {
   packages build test
   # What is not run (models, benchmarks) is not built either.
   build "build/$name" "-DVERSO_SANITIZE=$kind" -- \
-    verso-server verso-cli verso_test_{storage,persistence,server,client,crash}
+    verso-server verso-cli verso_client_library \
+    verso_test_{storage,persistence,server,client,crash}
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:${ASAN_OPTIONS-}
   export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS-}
   export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0:${LSAN_OPTIONS-}

@@ -135,7 +135,7 @@ def rule_length(root):
 def rule_registered(root):
     """Every test lies where tests/CMakeLists.txt picks it up, and is named so."""
     places = [
-        ("*_test.cpp", r"tests/(unit/(%s)/(.+/)?|crash/)[^/]+$" % "|".join(ROOMS)),
+        ("*_test.cpp", r"tests/(unit/(%s)/(.+/)?|crash/|integration/client_library/)[^/]+$" % "|".join(ROOMS)),
         ("*_bench.cpp", r"tests/bench/[^/]+$"),
         ("*_fuzz.cpp", r"tests/fuzz/[^/]+$"),
         ("test_*.py", r"tests/(integration|style)/[^/]+$"),
