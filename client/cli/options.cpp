@@ -14,7 +14,8 @@ constexpr char kFooter[] =
     "  cat photo.jpg | verso-cli -x set photo\n"
     "  verso-cli --scan --pattern 'user:*'\n"
     "  verso-cli --pipe < commands.resp\n"
-    "  verso-cli bgsave --wait";
+    "  verso-cli bgsave --wait\n"
+    "  verso-cli diff yesterday main";
 
 struct Flags {
   std::string uri;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "client/cli/command_docs.h"
+#include "client/cli/diff_view.h"
 #include "client/cli/save_progress.h"
 #include "client/cli/snapshot_table.h"
 #include "client/cli/terminal.h"
@@ -86,6 +87,11 @@ Outcome Runner::RunOnce(const std::vector<std::string>& args) {
   }
   if (args.size() == 1 && Is(args, {"SNAPSHOTS"})) {
     return ShowSnapshots(session_->client(), stdout, stderr) == 0 ? Outcome::kOk : Outcome::kFailed;
+  }
+  if (args.size() >= 3 && Is(args, {"DIFF"})) {
+    const int status =
+        ShowDiff(session_->client(), {args.begin() + 1, args.end()}, StdoutIsTty(), stdout, stderr);
+    return status == 0 ? Outcome::kOk : Outcome::kFailed;
   }
   const auto start = std::chrono::steady_clock::now();
   Result<Reply> reply = session_->Call(args);

@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "persistence/rdb/dump_payload.h"
 #include "server/command/arg_reader.h"
 #include "server/command/dispatcher.h"
+#include "server/command/key_effect.h"
 #include "server/command/named_reply.h"
-#include "server/command/string_reply.h"
 #include "server/command/version_ref.h"
 #include "storage/keyspace/merge.h"
 
@@ -17,12 +16,10 @@ namespace {
 
 using storage::Branch;
 using storage::BranchMerge;
-using storage::Key;
 using storage::MergeConflicts;
 using storage::MergeStep;
 using storage::ReadView;
 using storage::Store;
-using storage::ValueView;
 
 constexpr size_t kConflictsInReply = 1000;
 constexpr size_t kConflictsInError = 10;
@@ -34,7 +31,7 @@ struct MergeOptions {
   bool dry = false;
 };
 
-// What a merge does, as commands: DEL, and RESTORE of what `from` holds.
+// What a merge does, as commands that make each key what `from` holds.
 class MergeEffects {
  public:
   MergeEffects(EffectConsumer* consumer, const storage::Line& into) : consumer_(consumer) {
@@ -46,27 +43,18 @@ class MergeEffects {
   MergeEffects(const MergeEffects&) = delete;
   MergeEffects& operator=(const MergeEffects&) = delete;
 
-  void Key(const ReadView& from, ByteView key, const std::optional<ValueView>& value) {
+  void Add(const ReadView& from, const storage::Key& key) {
     if (consumer_ == nullptr) return;
     if (from.db() != db_) {
       db_ = from.db();
-      Command({"SELECT", Decimal(static_cast<uint64_t>(db_))});
+      const std::string number = std::to_string(db_);
+      const ByteView select[] = {"SELECT", number};
+      consumer_->Command(select);
     }
-    if (!value) return Command({"DEL", key});
-    persistence::DumpWriter writer(from, *value);
-    std::string payload;
-    while (writer.Next(&payload)) {
-    }
-    const bool expires = value->deadline_ms != storage::kNoDeadline;
-    Command(
-        {"RESTORE", key, Decimal(expires ? value->deadline_ms : 0), payload, "REPLACE", "ABSTTL"});
+    EmitKey(from, key, *consumer_);
   }
 
  private:
-  void Command(std::initializer_list<ByteView> words) {
-    consumer_->Command({words.begin(), words.size()});
-  }
-
   EffectConsumer* consumer_;
   int db_ = 0;
 };
@@ -152,9 +140,8 @@ class MergeReply final : public Continuation {
         return;
       }
       MergeEffects effects(state_.effect_consumer, *into.line);
-      merge_->Commit(state_.now_ms, [&effects](const ReadView& view, const Key& key,
-                                               const std::optional<ValueView>& value) {
-        effects.Key(view, key.bytes, value);
+      merge_->Commit(state_.now_ms, [&effects](const ReadView& view, const storage::Key& key) {
+        effects.Add(view, key);
       });
       store.branches().merge_bases().Merged(from, into, *from.line, merge_->from_pin().epoch());
     }

@@ -264,7 +264,7 @@ void BranchMerge::Commit(uint64_t now_ms, const Changing& changing) {
     // What has expired since it was decided is absent.
     if (change.action == Action::kPut) value = from.Find(key, Access::kPeek);
     if (!value && !into.Exists(key)) continue;
-    changing(from, key, value);
+    changing(from, key);
     if (!value) {
       into.Erase(key, kDeleted);
     } else if (value->external) {

@@ -49,9 +49,8 @@ class BranchMerge {
     Line* into = nullptr;
   };
   using Spent = std::function<bool()>;
-  // Of each key before it changes in `into`: what it will hold, as `from` shows it.
-  using Changing = std::function<void(const ReadView& from, const Key& key,
-                                      const std::optional<ValueView>& value)>;
+  // Of each key before it changes in `into`: it will be what `from` shows of it.
+  using Changing = std::function<void(const ReadView& from, const Key& key)>;
 
   // `dry`: only decides. The line `into` must live, with its head, as long as this is used.
   BranchMerge(Store& store, Versions versions, MergeConflicts mode, bool dry, uint64_t now_ms);

@@ -141,6 +141,21 @@ class Diff(resp.ServerCase):
         c.command("FLUSHALL")
         self.assertEqual(c.command("DEBUG", "AUDIT"), b"OK")
 
+    def test_in_the_command_line_client(self):
+        c = self.c
+        c.pipeline([("SET", "changed", "old"), ("SET", "gone", "x" * 100), ("SET", "becomes a set", "v")])
+        c.command("SNAPSHOT", "CREATE", "s", "REPLACE")
+        c.pipeline([("SET", "changed", "new"), ("DEL", "gone", "becomes a set"), ("SADD", "becomes a set", "m"), ("HSET", "hash", "f", "v")])
+        c.pipeline([("SET", f"many:{number}", number) for number in range(2500)])
+        lines = resp.cli(self.server.port, "diff", "s", "main").decode().splitlines()
+        self.assertEqual(lines[-1], "2501 added, 1 deleted, 2 changed")
+        self.assertEqual(len(lines), 2505)
+        for line in ('~ "changed"  string  "old" -> "new"', '- "gone"  string  "' + "x" * 60 + '"...', '~ "becomes a set"  set',
+                     '+ "hash"  hash', '+ "many:77"  string  "77"'):
+            self.assertIn(line, lines)
+        self.assertEqual(resp.cli(self.server.port, "diff", "s", "main", "MATCH", "h*").decode(), '+ "hash"  hash\n1 added, 0 deleted, 0 changed\n')
+        self.assertEqual(resp.cli(self.server.port, "diff", "s", "nosuch", check=False), b"")
+
     def test_errors(self):
         self.refused("^NOREF", "SNAPSHOT", "DIFF", "empty", "nosuch")
         self.refused("^NOREF", "SNAPSHOT", "DIFF", "nosuch", "empty")

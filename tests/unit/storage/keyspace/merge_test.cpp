@@ -357,8 +357,7 @@ class World {
     CountingObserver observer;
     store_->set_observer(&observer);
     uint64_t told = 0;
-    merge.Commit(clock_.NowMs(),
-                 [&](const ReadView&, const Key&, const std::optional<ValueView>&) { ++told; });
+    merge.Commit(clock_.NowMs(), [&](const ReadView&, const Key&) { ++told; });
     store_->set_observer(nullptr);
     REQUIRE(told == merge.applied());
     REQUIRE(observer.changed.size() == merge.applied());
