@@ -255,7 +255,16 @@ MergeStep BranchMerge::Settle(uint64_t now_ms) {
 
 void BranchMerge::Commit(uint64_t now_ms, const Changing& changing) {
   VERSO_CHECK(applies() && !into_pin_);
-  for (const Change& change : changes_) {
+  constexpr size_t kBatch = ReadView::kPrefetchBatch;
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (i % kBatch == 0) {
+      Key batch[kBatch];
+      const size_t count = std::min(kBatch, changes_.size() - i);
+      for (size_t n = 0; n < count; ++n) batch[n] = {changes_[i + n].key, changes_[i + n].hash};
+      // Only where all are of one database are all of them brought in.
+      ReadView(store_, *versions_.into, changes_[i].db, now_ms).Prefetch(batch, count);
+    }
+    const Change& change = changes_[i];
     if (change.action == Action::kNone) continue;
     const Key key{change.key, change.hash};
     const ReadView from = FromView(change.db, now_ms);
