@@ -133,6 +133,7 @@ bool BranchMerge::DecideAgain(const Ref& root, const Spent& spent, uint64_t now_
 // before anything is linked.
 Epoch BranchMerge::FrozenByOthers() const {
   const Line& into = *versions_.into;
+  if (!into_pin_ && !into_next_) return into.frozen();
   Epoch frozen = std::max(into.fork(), store_.saved_epoch());
   for (const Pin& pin : into.pins()) {
     uint32_t own = 0;

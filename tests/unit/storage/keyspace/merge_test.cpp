@@ -74,6 +74,12 @@ class World {
   }
 
   void Step() {
+    // Saves go on for some steps; pages that they contain must stay as they are.
+    if (!store_->saving()) {
+      if (Random(10) == 0) store_->BeginSave();
+    } else if (Random(5) == 0) {
+      store_->EndSave(Random(3) == 0 ? SaveOutcome::kFailed : SaveOutcome::kCommitted);
+    }
     const std::string name = Some(ids_);
     switch (Random(16)) {
       case 0:
@@ -112,6 +118,7 @@ class World {
   }
 
   void End() {
+    if (store_->saving()) store_->EndSave(SaveOutcome::kCommitted);
     store_->DrainBackground();
     REQUIRE(store_->Audit() == "");
   }
@@ -206,6 +213,7 @@ class World {
     });
   }
   void Restart() {
+    if (store_->saving()) store_->EndSave(SaveOutcome::kFailed);
     for (const auto& [name, id] : ids_) before_restart_[name] = Shown(name);
     store_ = SavedAndRestored(*store_, options_);
     if (Random(2) == 0) store_->DrainBackground();
