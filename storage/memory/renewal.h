@@ -1,5 +1,5 @@
 // Renewal: gives the pages of a value in a scratch line births that are young enough for it to be
-// linked into another line (V6), a page with its children at a time. A COPY is nothing else: its
+// linked into another line (V6), some children of a page at a time. A COPY is nothing else: its
 // value begins as a reference to pages of the pinned version, which all are too old.
 //
 //   Renewal renewal(line, slot, frozen);
@@ -11,8 +11,7 @@
 // R2 Pages of the version that the line was forked from stay where they are; those of its own that
 //    are replaced are free at once. It may be dropped half done: all it has made hangs below *slot.
 // R3 Subtrees born up to `shared` stay as they are: those that the line has from the version it
-// began
-//    with, where they shall be the other line's as they are its own already.
+//    began with, where they shall be the other line's as they are its own already.
 #pragma once
 
 #include <vector>
@@ -37,12 +36,17 @@ class Renewal {
   bool Old(const Ref& ref) const { return ref.birth() <= above_ && !Shared(ref); }
   bool Reserve(size_t bytes) { return bytes == 0 || line_.arena().Reserve(bytes + bytes / 4); }
   void Renew(Ref* slot);
+  bool RenewChildren();
 
   Line& line_;
   Ref* slot_;  // null once the page itself is done
   const Epoch above_;
   const Epoch shared_;
-  std::vector<Ref> todo_;  // young pages whose children have not been looked at
+  std::vector<Ref> todo_;  // young pages whose children have not been looked at, or not all
+  // Of the last of them: the first child that is left, and what the one before it was and became.
+  const Ref* next_ = nullptr;
+  Ref last_from_;
+  Ref last_to_;
 };
 
 }  // namespace verso::storage
