@@ -6,6 +6,10 @@
 // free list is last in, first out, so a turn works on the same warm blocks again and again; free
 // chunks go back to the kernel from Trim(), which the cron calls.
 //
+// PiecePool: 256 KiB at a time for what one command collects, a sort of millions of elements. They
+// are given back in O(1) and unmapped a few a turn, so that the end of such a command is as short
+// as its slices.
+//
 // LargeBuffer: one growing argument above a block (a 512 MB SET). It grows by mremap: what has
 // arrived is never copied.
 //
@@ -45,7 +49,7 @@ class BufferPool {
     ++free_count_;
   }
 
-  // Gives whole free chunks back, keeping `keep_blocks` free blocks at hand.
+  // Gives some whole free chunks back, keeping `keep_blocks` free blocks at hand.
   void Trim(size_t keep_blocks);
 
   size_t bytes_mapped() const { return chunks_.size() * kChunkBytes; }
@@ -61,6 +65,28 @@ class BufferPool {
   FreeBlock* free_ = nullptr;
   size_t free_count_ = 0;
   std::vector<char*> chunks_;
+};
+
+class PiecePool {
+ public:
+  static constexpr size_t kPieceBytes = 256 * 1024;
+
+  // Never null, like BufferPool::Take.
+  char* Take();
+  void Give(char* piece);
+  // Unmaps at most `count` of the free ones, but for a few that stay at hand. True: there are more.
+  bool Trim(size_t count);
+  size_t bytes() const { return mapped_ * kPieceBytes; }
+
+ private:
+  static constexpr size_t kKept = 4;
+  struct FreePiece {
+    FreePiece* next;
+  };
+
+  FreePiece* free_ = nullptr;
+  size_t free_count_ = 0;
+  size_t mapped_ = 0;
 };
 
 // Bytes that grow in place as far as the kernel lets them.
@@ -88,7 +114,9 @@ class LargeBuffer {
 // Where small objects that come and go with clients live: std::pmr over DONTFORK mappings. One per
 // process.
 std::pmr::memory_resource* ClientMemory();
-// What it has taken from the kernel.
+// For what a command collects. One per process.
+PiecePool* ClientPieces();
+// What both have taken from the kernel.
 size_t ClientMemoryBytes();
 
 }  // namespace verso::server

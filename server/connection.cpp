@@ -11,6 +11,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/logging.h"
+#include "server/monotonic_time.h"
 #include "server/server.h"
 #include "server/session/transaction.h"
 
@@ -18,6 +19,27 @@ namespace verso::server {
 
 using storage::Key;
 using storage::ReadView;
+
+namespace {
+
+// Of the batches of one connection. Does not look at the clock for the first, mostly the only one.
+class TimeLimit {
+ public:
+  explicit TimeLimit(uint64_t limit_us) : limit_us_(limit_us) {}
+  bool Reached() {
+    if (batches_++ == 0) return false;
+    const uint64_t now_us = MonotonicUs();
+    if (begin_us_ == 0) begin_us_ = now_us;
+    return now_us - begin_us_ >= limit_us_;
+  }
+
+ private:
+  const uint64_t limit_us_;
+  uint64_t batches_ = 0;
+  uint64_t begin_us_ = 0;
+};
+
+}  // namespace
 
 Connection::Connection(Server* server, int fd, bool is_unix)
     : server_(server), fd_(fd), is_unix_(is_unix), out_(&server->buffers()), reply_(&out_) {
@@ -133,13 +155,14 @@ void Connection::ProcessInput() {
   if (running_) return;
   running_ = true;
   turn_mark_ = out_.written();
+  TimeLimit enough(Slice::kBudgetUs);
   while (!closed() && !closing_ && rest_ == nullptr && !blocked() && begin_ < end_ &&
          end_ - begin_ >= wanted_) {
     if (out_.bytes_pending() > server_->OutputAllowance()) {
       reading_paused_ = true;
       break;
     }
-    if (out_.written() - turn_mark_ > kOutputPerTurn) {
+    if (out_.written() - turn_mark_ > kOutputPerTurn || enough.Reached()) {
       server_->WantRun(this);  // others first
       break;
     }
@@ -315,7 +338,7 @@ void Connection::MuteReply(uint64_t mark, bool last) {
   if (mode == ReplyMode::kSkip && last) mode = ReplyMode::kOn;
 }
 
-bool Connection::RunSlice() {
+bool Connection::RunSlice(uint64_t budget_us) {
   if (closed() || rest_ == nullptr) return false;
   if (out_.bytes_pending() >= kReplyBytesAtOnce * 4) {
     server_->WantFlush(this);  // Flush() calls us again when there is room
@@ -323,7 +346,7 @@ bool Connection::RunSlice() {
   }
   ++server_->state().metrics.slices;
   const uint64_t mark = out_.written();
-  Slice slice(&reply_, kReplyBytesAtOnce * 4);
+  Slice slice(&reply_, kReplyBytesAtOnce * 4, budget_us);
   const ReadView view = session_.txn != nullptr
                             ? session_.txn->View(rest_db_)
                             : ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());

@@ -57,7 +57,7 @@ class Connection final : public PollTarget {
   // The blocked client waits no more: it gets this reply, or the one for when its time is up.
   void EndParked(const std::function<void(ReplyWriter&)>& write = nullptr);
   // Runs the next slice of a continuation. False: the client has to read first.
-  bool RunSlice();
+  bool RunSlice(uint64_t budget_us);
   // No more requests; ends when the replies have left.
   void CloseAfterReply();
   void CloseNow();

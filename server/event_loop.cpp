@@ -1,20 +1,12 @@
 #include "server/event_loop.h"
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
+#include "server/monotonic_time.h"
+
 namespace verso::server {
-namespace {
-
-uint64_t MonotonicUs() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
-}  // namespace
-
 Status EventLoop::Open(Host* host) {
   host_ = host;
   set_fd_ = epoll_create1(EPOLL_CLOEXEC);
@@ -67,7 +59,7 @@ void EventLoop::Turns() {
     patience_ms = kPatienceMs;
     if (count <= 0 && !woken_) return;
     woken_ = false;
-    host_->StartTurn();
+    host_->StartTurn(MonotonicUs());
     for (int i = 0; i < count; ++i) {
       static_cast<PollTarget*>(events[i].data.ptr)->OnReady(events[i].events);
     }

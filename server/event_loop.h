@@ -38,7 +38,7 @@ class EventLoop {
  public:
   class Host {
    public:
-    virtual void StartTurn() = 0;
+    virtual void StartTurn(uint64_t now_us) = 0;
     // True: there is work left that waits for no socket.
     virtual bool EndTurn() = 0;
 

@@ -269,6 +269,8 @@ void StatsSection(Server& server, Lines* out) {
   out->Add("client_query_buffer_limit_disconnections", metrics.query_buffer_disconnections);
   out->Add("client_output_buffer_limit_disconnections", metrics.output_buffer_disconnections);
   out->Add("reply_slices", metrics.slices);
+  out->Add("eventloop_cycles", metrics.turns);
+  out->Add("eventloop_duration_max", metrics.turn_us_max);
 }
 
 void ReplicationSection(Server& server, Lines* out) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "server/logging.h"
+#include "server/monotonic_time.h"
 #include "storage/base/unforked_memory.h"
 #include "storage/memory/branches.h"
 #include "storage/memory/snapshots.h"
@@ -20,9 +21,13 @@
 namespace verso::server {
 namespace {
 
-constexpr size_t kDescriptorsReserved = 64;  // log, store, pipes, listeners
-constexpr uint64_t kBackgroundUs = 100;      // per turn (V9)
-constexpr size_t kExpiredPerTurn = 200;      // keys, per database
+constexpr size_t kDescriptorsReserved = 64;     // log, store, pipes, listeners
+constexpr uint64_t kTurnUs = Slice::kBudgetUs;  // for continuations and pipelined requests
+constexpr uint64_t kSliceUsMin = 100;           // of it, for one that goes on in any case
+constexpr uint64_t kBackgroundUs = 100;         // per turn (V9)
+constexpr size_t kPiecesTrimmed = 4;            // per turn, 20 us each
+constexpr uint64_t kExpireUs = 250;             // per turn and branch
+constexpr size_t kExpiredPerTurn = 64;          // keys, per database
 constexpr size_t kOutputPerClient = 64
                                     << 20;  // unread replies before a client is served no further
 constexpr size_t kOutputOfAll = 128 << 20;  // beyond this ...
@@ -248,7 +253,8 @@ bool Server::Shutdown(ShutdownHow how, bool force) {
 
 // ---------------------------------------------------------------- turns
 
-void Server::StartTurn() {
+void Server::StartTurn(uint64_t now_us) {
+  turn_begin_us_ = now_us;
   state_.now_ms = clock_->NowMs();
   CountMemory();
   dispatcher_.StartTurn();
@@ -261,29 +267,50 @@ void Server::CountMemory() {
 
 bool Server::EndTurn() {
   if (state_.pause.until_ms != 0 && state_.now_ms >= state_.pause.until_ms) EndPause();
-  running_list_.swap(ready_list_);
-  for (Connection* connection : running_list_) {
-    connection->in_ready_list = false;
-    if (connection->closed()) continue;
-    if (connection->continuing()) {
-      if (connection->RunSlice()) {
-        if (connection->continuing()) {
-          WantRun(connection);
-        } else {
-          connection->ProcessInput();
-        }
-      }
-    } else {
-      connection->ProcessInput();
-    }
-  }
-  running_list_.clear();
+  RunReady();
   // Flush() may add to the ready list, never to this one.
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   flush_list_.clear();
   if (expire_more_) ExpireSome();
   const bool transfers_more = transfers_.Work();
   background_more_ = !state_.loading && store_->Background(kBackgroundUs);
+  background_more_ |= ClientPieces()->Trim(kPiecesTrimmed);
+  BuryDead();
+  Metrics& metrics = state_.metrics;
+  ++metrics.turns;
+  metrics.turn_us_max = std::max(metrics.turn_us_max, MonotonicUs() - turn_begin_us_);
+  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_;
+}
+
+// Continuations, and input that had to wait. All of them together get the turn's time, however many
+// they are: who is not served now comes first in the next turn.
+void Server::RunReady() {
+  running_list_.swap(ready_list_);
+  size_t served = 0;
+  for (; served < running_list_.size(); ++served) {
+    const uint64_t gone_us = MonotonicUs() - turn_begin_us_;
+    if (served > 0 && gone_us >= kTurnUs) break;
+    Connection* const connection = running_list_[served];
+    connection->in_ready_list = false;
+    if (connection->closed()) continue;
+    if (!connection->continuing()) {
+      connection->ProcessInput();
+    } else if (connection->RunSlice(kTurnUs - std::min(gone_us, kTurnUs - kSliceUsMin))) {
+      if (connection->continuing()) {
+        WantRun(connection);
+      } else {
+        connection->ProcessInput();
+      }
+    }
+  }
+  running_list_.erase(running_list_.begin(),
+                      running_list_.begin() + static_cast<ptrdiff_t>(served));
+  running_list_.insert(running_list_.end(), ready_list_.begin(), ready_list_.end());
+  ready_list_.swap(running_list_);
+  running_list_.clear();
+}
+
+void Server::BuryDead() {
   for (Connection* connection : graveyard_) {
     Slot& slot = slots_[connection->session().handle.slot];
     slot.connection = nullptr;
@@ -295,7 +322,6 @@ bool Server::EndTurn() {
     ClientMemory()->deallocate(connection, sizeof(Connection), alignof(Connection));
   }
   graveyard_.clear();
-  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_;
 }
 
 void Server::WantFlush(Connection* connection) {
@@ -433,6 +459,14 @@ size_t Server::OutputAllowance() const {
 // ---------------------------------------------------------------- cron
 
 uint64_t Server::Cron() {
+  const uint64_t begin_us = MonotonicUs();
+  const uint64_t pause_ms = RunCron();
+  Metrics& metrics = state_.metrics;
+  metrics.turn_us_max = std::max(metrics.turn_us_max, MonotonicUs() - begin_us);
+  return pause_ms;
+}
+
+uint64_t Server::RunCron() {
   state_.now_ms = clock_->NowMs();
   memory_peak_ = std::max(memory_peak_, state_.used_memory());
   ExpireSome();
@@ -460,15 +494,24 @@ void Server::ExpireSome() {
   if (state_.blocked.ready()) ServeBlocked();
 }
 
+// The databases take turns in being the first, so that none with much to expire keeps the others
+// from it.
 bool Server::ExpireSomeOf(storage::Line& line) {
-  for (int db = 0; db < state_.environment.databases; ++db) {
-    storage::WriteView view(*store_, line, db, state_.now_ms);
+  const int databases = state_.environment.databases;
+  const uint64_t begin_us = MonotonicUs();
+  for (int i = 0; i < databases; ++i) {
+    if (MonotonicUs() - begin_us >= kExpireUs) {
+      expire_more_ = true;
+      break;
+    }
+    expire_db_ = (expire_db_ + 1) % databases;
+    storage::WriteView view(*store_, line, expire_db_, state_.now_ms);
     if (view.NextDeadline() > state_.now_ms) continue;
     // Removing copies paths while something is pinned: without room for that, expiry waits (the
     // keys are absent all the same).
     if (!store_->ReserveForWrite(0, kExpiredPerTurn / 8)) return false;
     EffectConsumer* const consumer = state_.effect_consumer;
-    if (consumer != nullptr) consumer->Begin(line.id(), db);
+    if (consumer != nullptr) consumer->Begin(line.id(), expire_db_);
     const size_t gone = view.ExpireDue(kExpiredPerTurn, [](const storage::Key&) {});
     if (consumer != nullptr) consumer->End();
     state_.metrics.expired_keys += gone;

@@ -59,7 +59,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   int64_t last_save_time() const;
 
   // ---- EventLoop::Host
-  void StartTurn() override;
+  void StartTurn(uint64_t now_us) override;
   bool EndTurn() override;
 
   // ---- clients
@@ -117,6 +117,9 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
 
   void EndOverdue();
   uint64_t Cron();
+  uint64_t RunCron();
+  void RunReady();
+  void BuryDead();
   void CountMemory();
   void EndPause();
   void ExpireSome();
@@ -164,8 +167,10 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   uint64_t changes_at_save_start_ = 0;
   asio::steady_timer block_timer_{loop_.io()};
   uint64_t block_timer_ms_ = BlockedKeys::kNever;  // when it goes off
+  uint64_t turn_begin_us_ = 0;
   bool save_scheduled_ = false;
   bool save_refused_ = false;  // it could not even start
+  int expire_db_ = 0;          // that was the last to expire something
   bool expire_more_ = false;
   bool background_more_ = false;
   int exit_status_ = 0;

@@ -253,7 +253,7 @@ class StoreBuild final : public AsideStore {
       if (slice.SpentNow()) return AsideStep::kMore;
       parts.clear();
       copies.clear();
-      constexpr int kStep = 64;
+      constexpr int kStep = 16;
       for (int i = 0; i < kStep && more; ++i) {
         ValueView element;
         more = sorter_.Next(view, *source, &element);

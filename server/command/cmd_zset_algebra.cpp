@@ -374,7 +374,7 @@ class StoreBuild final : public AsideStore {
     while (!collector_.empty()) {
       if (slice.SpentNow()) return AsideStep::kMore;
       members.clear();
-      constexpr size_t kStep = 64;
+      constexpr size_t kStep = 16;
       for (; !collector_.empty() && members.size() < kStep; collector_.DropLowest(view)) {
         members.push_back(
             {storage::StringCopy(view.arena(), collector_.Lowest()), collector_.lowest_score()});

@@ -131,7 +131,7 @@ class RangeBuild final : public AsideStore {
     std::vector<Scored> members;
     while (range_.count > 0) {
       if (slice.SpentNow()) return AsideStep::kMore;
-      constexpr uint64_t kStep = 64;
+      constexpr uint64_t kStep = 16;
       members.clear();
       const ZsetRange step{range_.from, std::min(kStep, range_.count)};
       storage::ZsetForEach(view, *source, step, false, [&](const ItemView& member, double score) {

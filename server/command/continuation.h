@@ -29,7 +29,7 @@ inline constexpr size_t kReplyBytesAtOnce = 64 * 1024;
 
 class Slice {
  public:
-  static constexpr uint64_t kBudgetUs = 1000;
+  static constexpr uint64_t kBudgetUs = 500;
 
   Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us = kBudgetUs);
 

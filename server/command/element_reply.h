@@ -40,7 +40,7 @@ Outcome ReplyRandomElements(const storage::ReadView& view, CommandContext& conte
 
 // Entries one scan looks at, whatever COUNT says: it is only a hint, and a scan must not hold the
 // loop.
-inline constexpr uint64_t kScanEntriesMax = 10000;
+inline constexpr uint64_t kScanEntriesMax = 4000;
 
 // What HSCAN and SSCAN are told.
 struct ScanArgs {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "storage/types/string_value.h"
 
@@ -12,8 +13,6 @@ using storage::ValueView;
 
 namespace {
 
-// Small enough that sorting it is a matter of microseconds.
-constexpr size_t kChunkEntries = 512;
 constexpr size_t kComparedBytes = 16 * 1024;  // of two ropes at a time
 
 }  // namespace
@@ -66,12 +65,12 @@ int StringOrder::CompareStrings(const PageArena& arena, const StringAt& a, const
 }
 
 int StringOrder::Compare(const PageArena& arena, const Entry& a, const Entry& b) const {
-  int order;
+  int order = 0;
   if (by_ == By::kWeight) {
     order = CompareStrings(arena, a.weight, b.weight);
-  } else if (by_ == By::kScore && a.score != b.score) {
+  } else if ((by_ == By::kScore || by_ == By::kScoreOnly) && a.score != b.score) {
     order = a.score < b.score ? -1 : 1;
-  } else {
+  } else if (by_ == By::kScore || by_ == By::kBytes) {
     order = CompareStrings(arena, a.string, b.string);
   }
   return descending_ ? -order : order;
@@ -80,13 +79,20 @@ int StringOrder::Compare(const PageArena& arena, const Entry& a, const Entry& b)
 // ---- coming
 
 StringOrder::Entry& StringOrder::AddEntry(const PageArena& arena, const ValueView& string) {
-  if (!chunks_.empty() && chunks_.back().entries.size() == kChunkEntries) Sort(arena);
-  if (chunks_.empty() || chunks_.back().entries.size() == kChunkEntries) {
-    chunks_.emplace_back().entries.reserve(kChunkEntries);
-  }
-  Entry& entry = chunks_.back().entries.emplace_back();
-  entry.string = Keep(arena, string);
-  return entry;
+  if (LastIsFull()) Sort(arena);
+  if (chunks_.empty() || LastIsFull()) BeginChunk();
+  Entry* const entry = new (chunks_.back().end++) Entry;
+  entry->string = Keep(arena, string);
+  return *entry;
+}
+
+void StringOrder::BeginChunk() {
+  const size_t place = chunks_.size() % kChunksPerPiece;
+  if (place == 0) pieces_.push_back({ClientPieces()->Take(), 0});
+  ++pieces_.back().chunks_left;
+  auto* const begin =
+      reinterpret_cast<Entry*>(pieces_.back().memory + place * kChunkEntries * sizeof(Entry));
+  chunks_.push_back({begin, begin});
 }
 
 void StringOrder::Add(const PageArena& arena, const ValueView& string, double score) {
@@ -105,8 +111,7 @@ void StringOrder::Close(const PageArena& arena) {
 
 // The last chunk is complete.
 void StringOrder::Sort(const PageArena& arena) {
-  auto& entries = chunks_.back().entries;
-  std::stable_sort(entries.begin(), entries.end(),
+  std::stable_sort(chunks_.back().next, chunks_.back().end,
                    [&](const Entry& a, const Entry& b) { return Compare(arena, a, b) < 0; });
   heap_.push_back(static_cast<uint32_t>(chunks_.size() - 1));
   std::push_heap(heap_.begin(), heap_.end(),
@@ -116,21 +121,27 @@ void StringOrder::Sort(const PageArena& arena) {
 // ---- going
 
 bool StringOrder::Later(const PageArena& arena, uint32_t a, uint32_t b) const {
-  const int order =
-      Compare(arena, chunks_[a].entries[chunks_[a].next], chunks_[b].entries[chunks_[b].next]);
+  const int order = Compare(arena, *chunks_[a].next, *chunks_[b].next);
   return order != 0 ? order > 0 : a > b;  // O2
 }
 
 void StringOrder::DropFirst(const PageArena& arena) {
   const auto later = [&](uint32_t a, uint32_t b) { return Later(arena, a, b); };
   std::pop_heap(heap_.begin(), heap_.end(), later);
-  Chunk& chunk = chunks_[heap_.back()];
-  if (++chunk.next < chunk.entries.size()) {
+  const uint32_t index = heap_.back();
+  if (++chunks_[index].next < chunks_[index].end) {
     std::push_heap(heap_.begin(), heap_.end(), later);
     return;
   }
   heap_.pop_back();
-  std::pmr::vector<Entry>(ClientMemory()).swap(chunk.entries);
+  Piece& piece = pieces_[index / kChunksPerPiece];
+  if (--piece.chunks_left == 0) ClientPieces()->Give(std::exchange(piece.memory, nullptr));
+}
+
+StringOrder::~StringOrder() {
+  for (const Piece& piece : pieces_) {
+    if (piece.memory != nullptr) ClientPieces()->Give(piece.memory);
+  }
 }
 
 }  // namespace verso::server

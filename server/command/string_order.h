@@ -4,7 +4,8 @@
 //   Add ──> chunk of 512, sorted │ chunk │ chunk ...
 //               └──── heap of the chunks' first ones ──First, DropFirst──> in order
 //
-// An entry names its string where it stands in the pages: 32 bytes each, in the clients' memory.
+// An entry names its string where it stands in the pages: 32 bytes each, in pieces of the clients'
+// memory, which are given back as their chunks are used up.
 //
 // O1 The strings stay where they are, in a version that does not change.
 // O2 What compares equal keeps the order in which it came.
@@ -23,12 +24,17 @@ namespace verso::server {
 class StringOrder {
  public:
   enum class By : uint8_t {
-    kScore,   // and where scores are equal, by the strings
-    kBytes,   // the strings themselves
-    kWeight,  // other strings; those without one come first
+    kScore,      // and where scores are equal, by the strings
+    kScoreOnly,  // and where scores are equal, as they came
+    kArrival,    // as they came; scores are kept only
+    kBytes,      // the strings themselves
+    kWeight,     // other strings; those without one come first
   };
 
   StringOrder(By by, bool descending) : by_(by), descending_(descending) {}
+  ~StringOrder();
+  StringOrder(const StringOrder&) = delete;
+  StringOrder& operator=(const StringOrder&) = delete;
 
   void Add(const storage::PageArena& arena, const storage::ValueView& string, double score);
   // Requires: kWeight.
@@ -40,7 +46,7 @@ class StringOrder {
   // Requires: closed; not empty.
   bool empty() const { return heap_.empty(); }
   storage::ValueView First() const { return Shown(first().string); }
-  double first_score() const { return first().score; }  // kScore
+  double first_score() const { return first().score; }  // if added with one
   void DropFirst(const storage::PageArena& arena);
 
  private:
@@ -58,15 +64,25 @@ class StringOrder {
       StringAt weight;
     };
   };
+  static_assert(sizeof(Entry) == 32);
+  // Small enough that sorting it is a matter of microseconds.
+  static constexpr size_t kChunkEntries = 512;
+  static constexpr size_t kChunksPerPiece =
+      PiecePool::kPieceBytes / (kChunkEntries * sizeof(Entry));
   struct Chunk {
-    std::pmr::vector<Entry> entries{ClientMemory()};
-    size_t next = 0;
+    Entry* next;  // the first one that is left
+    Entry* end;
+  };
+  struct Piece {
+    char* memory;
+    size_t chunks_left;  // that are not used up
   };
 
-  const Entry& first() const {
-    const Chunk& chunk = chunks_[heap_.front()];
-    return chunk.entries[chunk.next];
+  const Entry& first() const { return *chunks_[heap_.front()].next; }
+  bool LastIsFull() const {
+    return !chunks_.empty() && chunks_.back().end == chunks_.back().next + kChunkEntries;
   }
+  void BeginChunk();
   Entry& AddEntry(const storage::PageArena& arena, const storage::ValueView& string);
   void Sort(const storage::PageArena& arena);
   StringAt Keep(const storage::PageArena& arena, const storage::ValueView& string);
@@ -78,6 +94,7 @@ class StringOrder {
   const By by_;
   const bool descending_;
   std::pmr::vector<Chunk> chunks_{ClientMemory()};
+  std::pmr::vector<Piece> pieces_{ClientMemory()};
   std::pmr::vector<uint32_t> heap_{ClientMemory()};  // chunks that have entries left
   std::pmr::deque<storage::Ref> ropes_{ClientMemory()};
 };

@@ -25,7 +25,7 @@ used_cpu_user used_cpu_sys_children used_cpu_user_children cluster_enabled
 pages_copied save_progress save_pages_written save_bytes_written pin_oldest_age_ms private_memory
 arena_bytes_allocated watching_clients total_watched_keys clients_in_timeout_table total_blocking_keys
 total_blocking_keys_on_nokey transactions transactions_read_write txn_oldest_age_ms txn_begun txn_committed txn_conflicts
-txn_aborted txn_expired
+txn_aborted txn_expired eventloop_cycles eventloop_duration_max
 """.split()
 
 
@@ -66,6 +66,20 @@ class Info(resp.ServerCase):
         self.assertEqual(info["errorstat_ERR"], "count=1")
         self.assertRegex(info["cmdstat_set"], r"^calls=2,usec=\d+,usec_per_call=\d+\.\d\d,rejected_calls=0,failed_calls=0$")
         self.assertRegex(info["cmdstat_incr"], r"failed_calls=1$")
+
+    def test_the_longest_turn_of_the_loop(self):
+        client = self.client()
+        client.command("DEBUG", "SLEEP", "0.05")
+        longest = int(self.server.info()["eventloop_duration_max"])
+        self.assertGreaterEqual(longest, 50_000)
+        client.command("PING")
+        self.assertEqual(int(self.server.info()["eventloop_duration_max"]), longest)
+        client.command("CONFIG", "RESETSTAT")
+        client.command("PING")
+        self.assertLess(int(self.server.info()["eventloop_duration_max"]), longest)
+        cycles = int(self.server.info()["eventloop_cycles"])
+        client.command("PING")
+        self.assertGreater(int(self.server.info()["eventloop_cycles"]), cycles)
 
     def test_private_memory_is_small(self):
         client = self.client()

@@ -27,6 +27,27 @@ TEST_CASE("buffer pool: blocks are apart, free chunks go back") {
   std::memset(pool.Take(), 1, BufferPool::kBlockBytes);
 }
 
+TEST_CASE("piece pool: what is given back is unmapped a few at a time, or taken again") {
+  PiecePool pool;
+  std::vector<char*> pieces;
+  for (int i = 0; i < 10; ++i) {
+    pieces.push_back(pool.Take());
+    std::memset(pieces.back(), i, PiecePool::kPieceBytes);
+  }
+  CHECK(pieces[3][PiecePool::kPieceBytes - 1] == 3);
+  CHECK(pool.bytes() == 10 * PiecePool::kPieceBytes);
+  CHECK_FALSE(pool.Trim(4));  // all are in use
+  for (char* piece : pieces) pool.Give(piece);
+  CHECK(pool.bytes() == 10 * PiecePool::kPieceBytes);
+  CHECK(pool.Trim(4));
+  CHECK(pool.bytes() == 6 * PiecePool::kPieceBytes);
+  CHECK_FALSE(pool.Trim(4));
+  const size_t kept = pool.bytes();
+  CHECK(kept > 0);
+  pool.Take();
+  CHECK(pool.bytes() == kept);
+}
+
 TEST_CASE("large buffer: keeps its bytes while it grows") {
   LargeBuffer buffer;
   REQUIRE(buffer.Grow(32 * 1024));
