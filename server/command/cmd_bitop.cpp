@@ -1,5 +1,5 @@
 // BITOP: whole strings combined bit by bit, chunk by chunk from the sources' pages into pages of
-// the result: no copy of a string stands anywhere else.
+// the result: no copy of a string stands anywhere else. Long ones are combined aside (aside.h).
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -9,6 +9,7 @@
 #include "server/command/command_families.h"
 #include "server/command/string_reply.h"
 #include "storage/index/rope.h"
+#include "storage/memory/store.h"
 
 namespace verso::server {
 namespace {
@@ -68,6 +69,76 @@ void Compute(Operation operation, const storage::PageArena& arena,
   }
 }
 
+using Sources = std::vector<std::optional<ValueView>>;
+
+size_t LengthOf(const ReadView& view, const Sources& sources) {
+  size_t length = 0;
+  for (const std::optional<ValueView>& source : sources) {
+    if (!source || IsWrongType(source)) continue;
+    length = std::max(length, storage::StringLength(view.arena(), *source));
+  }
+  return length;
+}
+
+// ---- aside
+
+// Is it too much to be done at once?
+bool IsLong(const CommandContext& context, size_t length) {
+  constexpr size_t kBytesAtOnce = 256 * 1024;
+  return length > kBytesAtOnce && !context.in_unit();
+}
+
+class OperationBuild final : public AsideBuild {
+ public:
+  OperationBuild(Operation operation, size_t length, const ReadView& view,
+                 const CommandContext& context)
+      : AsideBuild(context[2], view.db()), operation_(operation), length_(length) {
+    for (size_t i = 3; i < context.size(); ++i) keys_.emplace_back(context[i]);
+  }
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    Sources sources;
+    for (const std::string& key : keys_) {
+      sources.push_back(view.Find(view.MakeKey(key), storage::Access::kPeek));
+    }
+    const Key key = aside.MakeKey(target());
+    char chunk[storage::kRopeChunkBytes];
+    while (done_ < length_) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      const size_t bytes = std::min(length_ - done_, sizeof(chunk));
+      const size_t needed = target().size() + storage::RopeEstimate(done_, bytes);
+      if (!aside.store().ReserveForWrite(needed, 1)) return AsideStep::kNoRoom;
+      Compute(operation_, view.arena(), sources, done_, chunk, bytes);
+      if (done_ == 0) {
+        ValueView result;
+        result.external = true;
+        result.ref = storage::RopeBuild(aside.line(), ByteView(chunk, bytes));
+        result.hint = storage::kStringRaw;
+        aside.SetValue(key, result);
+      } else {
+        storage::RopeWrite(aside.line(), aside.MutateValue(key)->ref, done_,
+                           ByteView(chunk, bytes));
+      }
+      done_ += bytes;
+    }
+    return AsideStep::kDone;
+  }
+
+  void Commit(WriteView& view, CommandContext& context, AsideResult built) override {
+    view.PublishFrom(built.aside, view.MakeKey(target()), storage::kNoDeadline, kSetEvent,
+                     built.born_after);
+    context.reply().Integer(static_cast<int64_t>(length_));
+  }
+
+ private:
+  Operation operation_;
+  size_t length_;
+  std::vector<std::string> keys_;
+  size_t done_ = 0;
+};
+
+// ---- the command
+
 Outcome Bitop(WriteView& view, CommandContext& context) {
   Operation operation;
   if (EqualsIgnoreCase(context[1], "and")) {
@@ -85,14 +156,14 @@ Outcome Bitop(WriteView& view, CommandContext& context) {
     return context.Fail(error::kSyntax);
   }
 
-  std::vector<std::optional<ValueView>> sources;
-  size_t length = 0;
+  Sources sources;
   for (size_t i = 3; i < context.size(); ++i) {
     sources.push_back(view.Find(context.KeyAt(view, i)));
     if (IsWrongType(sources.back())) return context.Fail(error::kWrongType);
-    if (sources.back()) {
-      length = std::max(length, storage::StringLength(view.arena(), *sources.back()));
-    }
+  }
+  const size_t length = LengthOf(view, sources);
+  if (IsLong(context, length)) {
+    return context.BuildAside(std::make_unique<OperationBuild>(operation, length, view, context));
   }
   const Key target = context.KeyAt(view, 2);
   context.reply().Integer(static_cast<int64_t>(length));
@@ -124,13 +195,12 @@ Outcome Bitop(WriteView& view, CommandContext& context) {
 }
 
 size_t BitopReserve(const ReadView& view, const CommandContext& context) {
-  size_t length = 0;
+  Sources sources;
   for (size_t i = 3; i < context.size(); ++i) {
-    const auto value = view.Find(context.KeyAt(view, i), storage::Access::kPeek);
-    if (value && !IsWrongType(value)) {
-      length = std::max(length, storage::StringLength(view.arena(), *value));
-    }
+    sources.push_back(view.Find(context.KeyAt(view, i), storage::Access::kPeek));
   }
+  const size_t length = LengthOf(view, sources);
+  if (IsLong(context, length)) return 0;  // B4
   // Chunks that an estimate counts as copied are written once here, but a root may be made twice.
   return storage::kRunBytesMax + 2 * storage::RopeEstimate(0, std::max<size_t>(length, 1));
 }
@@ -156,7 +226,7 @@ constexpr CommandSpec kRows[] = {
               Keys::At(3).To(-1).Access(kKeyRo | kKeyAccess)},
      .args = kBitopArgs,
      .since = "0.1.0",
-     .complexity = "O(N) with N bytes of all strings",
+     .complexity = "O(N) with N bytes of all strings, in slices that stall nobody",
      .summary = "Stores the AND, OR, XOR or NOT of strings in a key; returns the result's length.",
      .run = &Bitop,
      .reserve = &BitopReserve},

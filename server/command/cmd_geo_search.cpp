@@ -5,6 +5,8 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
+#include "server/command/element_reply.h"
+#include "server/command/geo_finder.h"
 #include "server/command/geo_words.h"
 #include "server/command/string_reply.h"
 #include "server/command/zset_elements.h"
@@ -12,6 +14,7 @@
 namespace verso::server {
 namespace {
 
+using storage::Access;
 using storage::Key;
 using storage::KeyEvent;
 using storage::ReadView;
@@ -61,26 +64,13 @@ bool ReadBox(CommandContext& context, size_t at, GeoShape* shape, double* unit) 
 }
 
 enum class SearchForm : uint8_t { kRadius, kRadiusByMember, kSearch, kSearchStore };
-enum class Order : uint8_t { kNone, kAscending, kDescending };
 
-struct Search {
-  GeoShape shape;
-  double unit = 1;
+struct Search : GeoQuery {
   bool with_distance = false;
   bool with_hash = false;
   bool with_place = false;
-  bool any = false;
-  Order order = Order::kNone;
-  uint64_t count = 0;    // 0: all
   size_t store_key = 0;  // index of the argument; 0: none
   bool store_distance = false;
-};
-
-struct Hit {
-  std::string member;
-  double distance;  // in the search's unit
-  double score;
-  GeoPlace place;
 };
 
 bool CenterAtMember(const ReadView& view, CommandContext& context,
@@ -120,9 +110,9 @@ bool ReadOptions(const ReadView& view, CommandContext& context, SearchForm form,
     } else if (EqualsIgnoreCase(word, "any")) {
       search->any = true;
     } else if (EqualsIgnoreCase(word, "asc")) {
-      search->order = Order::kAscending;
+      search->order = GeoOrder::kAscending;
     } else if (EqualsIgnoreCase(word, "desc")) {
-      search->order = Order::kDescending;
+      search->order = GeoOrder::kDescending;
     } else if (EqualsIgnoreCase(word, "count") && left >= 1) {
       int64_t count = 0;
       if (!ParseInteger(context[++i], &count)) return fail(error::kNotInteger);
@@ -171,80 +161,183 @@ bool ReadOptions(const ReadView& view, CommandContext& context, SearchForm form,
     return fail("ERR the ANY argument requires COUNT argument");
   }
   // With COUNT the nearest ones are meant, unless any will do.
-  if (search->count != 0 && search->order == Order::kNone && !search->any) {
-    search->order = Order::kAscending;
+  if (search->count != 0 && search->order == GeoOrder::kNone && !search->any) {
+    search->order = GeoOrder::kAscending;
   }
   return true;
 }
 
-std::vector<Hit> Find(const ReadView& view, const ValueView& zset, const Search& search) {
-  std::vector<Hit> hits;
-  const storage::PageArena& arena = view.arena();
-  for (const GeoRange& cells : GeoCover(search.shape)) {
-    const storage::ScoreRange scores{static_cast<double>(cells.first),
-                                     static_cast<double>(cells.last), false, true};
-    storage::ZsetRange range = storage::ZsetRangeByScore(arena, zset, scores);
-    // In portions, so that ANY stops soon.
-    constexpr uint64_t kPortion = 256;
-    while (range.count > 0) {
-      if (search.any && hits.size() >= search.count) break;
-      const uint64_t count = search.any ? std::min(kPortion, range.count) : range.count;
-      storage::ZsetForEach(view, zset, {range.from, count}, false,
-                           [&](const storage::ItemView& member, double score) {
-                             if (search.any && hits.size() >= search.count) return;
-                             const GeoPlace place = GeoDecode(static_cast<uint64_t>(score));
-                             const std::optional<double> distance =
-                                 search.shape.DistanceInside(place);
-                             if (!distance) return;
-                             hits.push_back({storage::StringCopy(arena, member.value()),
-                                             *distance / search.unit, score, place});
-                           });
-      range.from += count;
-      range.count -= count;
+// The score of a member of the result: its place.
+double ScoreOf(const ReadView& view, const ValueView& zset, const ValueView& member) {
+  const std::optional<ByteView> whole = storage::StringContiguous(view.arena(), member);
+  const std::string copy = whole ? std::string() : storage::StringCopy(view.arena(), member);
+  return storage::ZsetScore(view, zset, whole ? *whole : ByteView(copy)).value_or(0);
+}
+
+// ---- replying
+
+class SearchContinuation final : public Continuation {
+ public:
+  SearchContinuation(const Key& key, const Search& search)
+      : key_(key.bytes), search_(search), finder_(search) {}
+
+  bool Run(const ReadView& view, Slice& slice) override {
+    const std::optional<ValueView> zset = view.Find(view.MakeKey(key_), Access::kPeek);
+    if (!zset) {  // it expired between the command and the pin
+      slice.reply().Array(0);
+      return true;
     }
+    while (!complete_) {
+      if (slice.SpentNow()) return false;
+      complete_ = finder_.Step(view, *zset);
+      if (complete_) slice.reply().Array(finder_.count());
+    }
+    while (!slice.Spent()) {
+      const std::optional<GeoFinder::Hit> hit = finder_.Next(view);
+      if (!hit) return true;
+      Reply(view, *zset, *hit, slice.reply());
+    }
+    return false;
   }
-  const auto nearer = [](const Hit& a, const Hit& b) { return a.distance < b.distance; };
-  const auto farther = [](const Hit& a, const Hit& b) { return a.distance > b.distance; };
-  if (search.order == Order::kAscending) std::stable_sort(hits.begin(), hits.end(), nearer);
-  if (search.order == Order::kDescending) std::stable_sort(hits.begin(), hits.end(), farther);
-  if (search.count != 0 && hits.size() > search.count) hits.resize(search.count);
-  return hits;
-}
 
-void ReplyHits(ReplyWriter& reply, const Search& search, const std::vector<Hit>& hits) {
-  const size_t width = 1 + search.with_distance + search.with_hash + search.with_place;
-  reply.Array(hits.size());
-  for (const Hit& hit : hits) {
+ private:
+  void Reply(const ReadView& view, const ValueView& zset, const GeoFinder::Hit& hit,
+             ReplyWriter& reply) const {
+    const size_t width = 1 + search_.with_distance + search_.with_hash + search_.with_place;
     if (width > 1) reply.Array(width);
-    reply.Bulk(hit.member);
-    if (search.with_distance) ReplyDistance(reply, hit.distance);
-    if (search.with_hash) reply.Integer(static_cast<int64_t>(hit.score));
-    if (search.with_place) ReplyPlace(reply, hit.place);
+    ReplyString(reply, view.arena(), hit.member);
+    if (search_.with_distance) ReplyDistance(reply, hit.distance);
+    if (!search_.with_hash && !search_.with_place) return;
+    const auto score = static_cast<uint64_t>(ScoreOf(view, zset, hit.member));
+    if (search_.with_hash) reply.Integer(static_cast<int64_t>(score));
+    if (search_.with_place) ReplyPlace(reply, GeoDecode(score));
   }
+
+  std::string key_;
+  Search search_;
+  GeoFinder finder_;
+  bool complete_ = false;
+};
+
+// Is it too much to be done at once? Tries it.
+bool IsLong(const ReadView& view, const ValueView& zset, const Search& search) {
+  if (storage::ZsetCount(view.arena(), zset) <= kElementsAtOnce) return false;
+  GeoFinder finder(search);
+  constexpr int kStepsAtOnce = 16;
+  for (int i = 0; i < kStepsAtOnce; ++i) {
+    if (finder.Step(view, zset)) return false;
+  }
+  return true;
 }
 
-void StoreHits(WriteView& view, CommandContext& context, const Search& search, SearchForm form,
-               const std::vector<Hit>& hits) {
+Outcome ReplyFound(const ReadView& view, CommandContext& context, const Key& source,
+                   const std::optional<ValueView>& zset, const Search& search) {
+  if (!zset) {
+    context.reply().Array(0);
+    return Outcome::kDone;
+  }
+  auto work = std::make_unique<SearchContinuation>(source, search);
+  if (IsLong(view, *zset, search)) return context.Yield(std::move(work));
+  return RunAtOnce(view, context, *work);
+}
+
+// ---- storing
+
+// What is made of a sorted set that is not small is made aside, few members as it may be.
+bool IsLarge(const ReadView& view, const ValueView& zset) {
+  return storage::ZsetCount(view.arena(), zset) > kElementsAtOnce;
+}
+
+KeyEvent StoreEvent(SearchForm form, uint64_t count) {
+  return ZsetEvent(form == SearchForm::kSearchStore ? "geosearchstore" : "georadiusstore", count);
+}
+
+double ScoreToStore(const ReadView& view, const ValueView& zset, const Search& search,
+                    const GeoFinder::Hit& hit) {
+  return search.store_distance ? hit.distance : ScoreOf(view, zset, hit.member);
+}
+
+class StoreBuild final : public AsideStore {
+ public:
+  StoreBuild(const Key& source, const Search& search, SearchForm form, const ReadView& view,
+             CommandContext& context)
+      : AsideStore(context[search.store_key], view, StoreEvent(form, 0),
+                   context.environment().limits),
+        source_(source.bytes),
+        search_(search),
+        finder_(search) {}
+
+  AsideStep Build(const ReadView& view, WriteView& aside, Slice& slice) override {
+    const std::optional<ValueView> zset = view.Find(view.MakeKey(source_), Access::kPeek);
+    if (!zset) return AsideStep::kDone;  // it expires at the moment of the pin
+    while (!complete_) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      complete_ = finder_.Step(view, *zset);
+    }
+    std::vector<Scored> members;
+    for (bool more = true; more;) {
+      if (slice.SpentNow()) return AsideStep::kMore;
+      members.clear();
+      constexpr size_t kStep = 16;
+      while (more && members.size() < kStep) {
+        const std::optional<GeoFinder::Hit> hit = finder_.Next(view);
+        more = hit.has_value();
+        if (!more) break;
+        members.push_back({storage::StringCopy(view.arena(), hit->member),
+                           ScoreToStore(view, *zset, search_, *hit)});
+      }
+      if (!PutScored(aside, members)) return AsideStep::kNoRoom;
+    }
+    CountChanges();
+    return AsideStep::kDone;
+  }
+
+ private:
+  std::string source_;
+  Search search_;
+  GeoFinder finder_;
+  bool complete_ = false;
+};
+
+Outcome StoreFound(WriteView& view, CommandContext& context, const Key& source,
+                   const std::optional<ValueView>& zset, const Search& search, SearchForm form) {
+  if (zset && IsLarge(view, *zset) && !context.in_unit()) {
+    return context.BuildAside(std::make_unique<StoreBuild>(source, search, form, view, context));
+  }
   const Key target = context.KeyAt(view, search.store_key);
-  context.reply().Integer(static_cast<int64_t>(hits.size()));
-  if (hits.empty()) {
+  GeoFinder finder(search);
+  while (zset && !finder.Step(view, *zset)) {
+  }
+  const uint64_t count = zset ? finder.count() : 0;
+  context.reply().Integer(static_cast<int64_t>(count));
+  if (count == 0) {
     view.Erase(target, kDelEvent);
-    return;
+    return Outcome::kDone;
   }
   ZsetWriter writer(view, target, std::nullopt, context.environment().limits);
-  for (const Hit& hit : hits) {
-    writer.Set(hit.member, search.store_distance ? hit.distance : hit.score);
+  while (const std::optional<GeoFinder::Hit> hit = finder.Next(view)) {
+    writer.Set(storage::StringCopy(view.arena(), hit->member),
+               ScoreToStore(view, *zset, search, *hit));
   }
-  writer.FinishAsNew(ZsetEvent(
-      form == SearchForm::kSearchStore ? "geosearchstore" : "georadiusstore", hits.size()));
+  writer.FinishAsNew(StoreEvent(form, count));
+  return Outcome::kDone;
 }
 
-// Everything but storing. nullopt: the reply is written.
-std::optional<std::vector<Hit>> RunSearch(const ReadView& view, CommandContext& context,
-                                          SearchForm form, bool may_store, Search* search) {
+// ---- commands
+
+struct Found {
+  Key source;
+  std::optional<ValueView> zset;
+};
+
+// Everything but looking. nullopt: the error is replied.
+std::optional<Found> ReadSearchWords(const ReadView& view, CommandContext& context, SearchForm form,
+                                     bool may_store, Search* search) {
   const size_t source = form == SearchForm::kSearchStore ? 2 : 1;
   if (form == SearchForm::kSearchStore) search->store_key = 1;
-  const std::optional<ValueView> zset = context.Lookup(view, context.KeyAt(view, source));
+  Found found{context.KeyAt(view, source), std::nullopt};
+  found.zset = context.Lookup(view, found.source);
+  const std::optional<ValueView>& zset = found.zset;
   if (IsWrongType(zset, storage::ValueType::kZset)) {
     context.reply().Error(error::kWrongType);
     return std::nullopt;
@@ -264,29 +357,26 @@ std::optional<std::vector<Hit>> RunSearch(const ReadView& view, CommandContext& 
     first = 5;
   }
   if (!ReadOptions(view, context, form, may_store, first, zset, search)) return std::nullopt;
-  if (!zset) return std::vector<Hit>();
-  return Find(view, *zset, *search);
+  return found;
 }
 
 template <SearchForm kForm>
 Outcome ReadSearch(const ReadView& view, CommandContext& context) {
   Search search;
-  const auto hits = RunSearch(view, context, kForm, false, &search);
-  if (hits) ReplyHits(context.reply(), search, *hits);
-  return Outcome::kDone;
+  const std::optional<Found> found = ReadSearchWords(view, context, kForm, false, &search);
+  if (!found) return Outcome::kDone;
+  return ReplyFound(view, context, found->source, found->zset, search);
 }
 
 template <SearchForm kForm>
 Outcome WriteSearch(WriteView& view, CommandContext& context) {
   Search search;
-  const auto hits = RunSearch(view, context, kForm, true, &search);
-  if (!hits) return Outcome::kDone;
-  if (search.store_key != 0) {
-    StoreHits(view, context, search, kForm, *hits);
-  } else {
-    ReplyHits(context.reply(), search, *hits);
+  const std::optional<Found> found = ReadSearchWords(view, context, kForm, true, &search);
+  if (!found) return Outcome::kDone;
+  if (search.store_key == 0) {
+    return ReplyFound(view, context, found->source, found->zset, search);
   }
-  return Outcome::kDone;
+  return StoreFound(view, context, found->source, found->zset, search, kForm);
 }
 
 // The target has at most what the source has.
@@ -294,6 +384,7 @@ size_t HitsReserve(const ReadView& view, const CommandContext& context, size_t s
   const std::optional<ValueView> zset =
       view.Find(context.KeyAt(view, source), storage::Access::kPeek);
   if (!zset || IsWrongType(zset, storage::ValueType::kZset)) return 0;
+  if (IsLarge(view, *zset) && !context.in_unit()) return 0;  // B4
   return storage::ZsetEstimate(view.arena(), nullptr, storage::ZsetCount(view.arena(), *zset),
                                storage::ZsetMemberBytes(view.arena(), *zset));
 }
@@ -386,7 +477,9 @@ constexpr ArgSpec kGeosearchstoreArgs[] = {
     {.name = "storedist", .type = ArgType::kPureToken, .token = "STOREDIST", .flags = kOptional}};
 
 constexpr std::string_view kSearchComplexity =
-    "O(N+log(M)) with N members in the cells around the shape and M in the sorted set";
+    "O(N+log(M)) with N members in the cells around the shape and M in the sorted set, in slices "
+    "that "
+    "stall nobody";
 
 constexpr Keys StoredBehind(std::string_view word, int search_from) {
   return Keys::Behind(word, search_from).Access(kKeyOw | kKeyUpdate);

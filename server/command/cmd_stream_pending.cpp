@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "server/command/command_families.h"
+#include "server/command/element_reply.h"
 #include "server/command/stream_args.h"
 #include "server/command/stream_groups.h"
+#include "storage/base/check.h"
 
 namespace verso::server {
 namespace {
@@ -13,12 +15,14 @@ namespace {
 using storage::ItemCursor;
 using storage::Key;
 using storage::ReadView;
+using storage::Ref;
 using storage::StreamConsumerView;
 using storage::StreamGroupView;
 using storage::StreamId;
 using storage::StreamPending;
 using storage::StreamView;
 using storage::StreamWriter;
+using storage::ValueView;
 using storage::WriteView;
 
 // ---- XACK
@@ -79,7 +83,7 @@ struct PendingArgs {
   StreamId start;
   StreamId end;
   uint64_t count = 0;
-  std::optional<ByteView> consumer;
+  std::optional<std::string> consumer;
 };
 
 PendingArgs ReadPendingArgs(CommandContext& context, ArgReader& args) {
@@ -94,36 +98,72 @@ PendingArgs ReadPendingArgs(CommandContext& context, ArgReader& args) {
   if (!args.ok()) return wanted;
   wanted.start = ParseIntervalStart(args, start);
   wanted.end = ParseIntervalEnd(args, end);
-  if (!args.AtEnd()) wanted.consumer = args.Next();
+  if (!args.AtEnd()) wanted.consumer.emplace(args.Next());
   return wanted;
 }
 
-void ReplyPendingEntries(const ReadView& view, ReplyWriter& reply, const StreamView& stream,
-                         const StreamGroupView& group, const PendingArgs& wanted) {
-  std::vector<StreamPending> found;
-  storage::Ref tree = group.pending;
-  if (wanted.consumer) {
-    const auto consumer = stream.FindConsumer(view.secret(), group, *wanted.consumer);
-    tree = consumer ? consumer->pending : storage::Ref();
-  }
-  auto at = ItemCursor::From(view.arena(), tree, storage::StreamFrom(wanted.start));
-  for (; at.valid() && found.size() < wanted.count; at.Next()) {
-    const StreamId id = storage::StreamIdOf(at.item());
-    if (id > wanted.end) break;
-    auto pending = stream.FindPending(group, id);
-    if (pending && ElapsedMs(view, pending->delivered_ms) >= wanted.idle_ms) {
-      found.push_back(*std::move(pending));
+// The ids that are pending in the group, or with the consumer.
+Ref TreeOf(const ReadView& view, const StreamView& stream, const StreamGroupView& group,
+           const PendingArgs& wanted) {
+  if (!wanted.consumer) return group.pending;
+  const auto consumer = stream.FindConsumer(view.secret(), group, *wanted.consumer);
+  return consumer ? consumer->pending : Ref();
+}
+
+// Counts what is to be replied, then replies it.
+class PendingContinuation final : public Continuation {
+ public:
+  PendingContinuation(const Key& key, ByteView group, const PendingArgs& wanted)
+      : key_(key.bytes), group_(group), wanted_(wanted), next_(wanted.start) {}
+
+  bool Run(const ReadView& view, Slice& slice) override {
+    const std::optional<ValueView> value = view.Find(view.MakeKey(key_), storage::Access::kPeek);
+    if (!value) {  // it expired between the command and the pin
+      slice.reply().Array(0);
+      return true;
+    }
+    const StreamView stream(view.arena(), *value);
+    const std::optional<StreamGroupView> group = stream.FindGroup(view.secret(), group_);
+    VERSO_CHECK(group.has_value());
+    const Ref tree = TreeOf(view, stream, *group, wanted_);
+    for (;;) {
+      auto at = ItemCursor::From(view.arena(), tree, storage::StreamFrom(next_));
+      while (at.valid() && count_ < wanted_.count) {
+        const StreamId id = storage::StreamIdOf(at.item());
+        if (id > wanted_.end) break;
+        next_ = id;
+        if (slice.Spent()) return false;
+        const auto pending = stream.FindPending(*group, id);
+        if (pending && ElapsedMs(view, pending->delivered_ms) >= wanted_.idle_ms) {
+          ++count_;
+          if (!counting_) Reply(view, *pending, slice.reply());
+        }
+        at.Next();
+      }
+      if (!counting_) return true;
+      counting_ = false;
+      slice.reply().Array(count_);
+      count_ = 0;
+      next_ = wanted_.start;
     }
   }
-  reply.Array(found.size());
-  for (const StreamPending& pending : found) {
+
+ private:
+  static void Reply(const ReadView& view, const StreamPending& pending, ReplyWriter& reply) {
     reply.Array(4);
     ReplyStreamId(reply, pending.id);
     reply.Bulk(pending.consumer);
     reply.Integer(static_cast<int64_t>(ElapsedMs(view, pending.delivered_ms)));
     reply.Integer(static_cast<int64_t>(pending.deliveries));
   }
-}
+
+  std::string key_;
+  std::string group_;
+  PendingArgs wanted_;
+  bool counting_ = true;
+  StreamId next_;       // looked at next
+  uint64_t count_ = 0;  // found in this pass
+};
 
 Outcome Xpending(const ReadView& view, CommandContext& context) {
   const bool summary = context.size() == 3;
@@ -141,10 +181,14 @@ Outcome Xpending(const ReadView& view, CommandContext& context) {
   const StreamView stream(view.arena(), *found->value);
   if (summary) {
     ReplyPendingSummary(view, context.reply(), stream, *found->group);
-  } else {
-    ReplyPendingEntries(view, context.reply(), stream, *found->group, wanted);
+    return Outcome::kDone;
   }
-  return Outcome::kDone;
+  auto work = std::make_unique<PendingContinuation>(key, context[2], wanted);
+  const uint64_t looked_at =
+      storage::ItemsCount(view.arena(), TreeOf(view, stream, *found->group, wanted));
+  const bool few = wanted.count <= kElementsAtOnce && wanted.idle_ms == 0;
+  if (looked_at > kElementsAtOnce && !few) return context.Yield(std::move(work));
+  return RunAtOnce(view, context, *work);
 }
 
 // ---- rows
@@ -181,7 +225,7 @@ constexpr CommandSpec kRows[] = {
      .keys = {Keys::At(1).Access(kKeyRo | kKeyAccess)},
      .args = kPendingArgs,
      .since = "0.1.0",
-     .complexity = "O(log N + M) with M entries looked at",
+     .complexity = "O(log N + M) with M entries looked at, in slices that stall nobody",
      .summary = "Returns what is pending in a group, or how much.",
      .run = &Xpending,
      .tips = {"nondeterministic_output"}},

@@ -33,6 +33,16 @@ void Fill(CommandFixture& redis) {
   redis("SADD", "s1", std::string(300, 'x'), std::string(50'000, 'y'));
   redis("ZADD", "z1", "5", std::string(300, 'x'), "6", std::string(50'000, 'y'));
   redis("SET", "text", std::string(5'000'000, 't'));
+  redis("SET", "bits", std::string(3'000'000, 'b'));
+  for (int at = 0; at < kElements; at += 500) {
+    std::vector<std::string> words = {"GEOADD", "g"};
+    for (int i = at; i < at + 500; ++i) {
+      words.push_back(std::to_string(i % 179));
+      words.push_back(std::to_string(i * 7 % 85));
+      words.push_back("place:" + std::to_string(i));
+    }
+    redis.Run({words.begin(), words.end()});
+  }
 }
 
 const std::vector<std::vector<std::string>> kCommands = {
@@ -49,7 +59,20 @@ const std::vector<std::vector<std::string>> kCommands = {
     {"COPY", "h", "to", "REPLACE"},
     {"COPY", "z1", "z1", "DB", "3"},
     {"COPY", "text", "to"},
+    {"BITOP", "XOR", "to", "text", "bits"},
+    {"BITOP", "NOT", "text", "text"},
+    {"GEOSEARCHSTORE", "to", "g", "FROMLONLAT", "10", "20", "BYRADIUS", "9000", "km", "DESC"},
+    {"GEOSEARCHSTORE", "g", "g", "FROMLONLAT", "10", "20", "BYBOX", "9000", "9000", "km", "COUNT",
+     "3000", "STOREDIST"},
 };
+
+// The key whose change makes the command begin anew.
+std::string SourceOf(const std::vector<std::string>& words) {
+  if (words[0] == "BITOP") return words[3];
+  if (words[0].starts_with("Z") && words[0] != "ZRANGESTORE") return words[3];
+  const bool target_first = words[0].ends_with("STORE");
+  return target_first ? words[2] : words[1];
+}
 
 std::string RunWords(CommandFixture& redis, const std::vector<std::string>& words) {
   return redis.Run({words.begin(), words.end()});
@@ -116,11 +139,7 @@ TEST_CASE("a write computed aside ends as one at one go", "[command]") {
 TEST_CASE("what is aside is made anew when a source changes, and only then", "[command]") {
   for (const auto& words : kCommands) {
     INFO(words[0] << " " << words[1]);
-    const bool counted = words[0].starts_with("Z") && words[0] != "ZRANGESTORE";
-    const bool ranged = words[0] == "ZRANGESTORE";
-    const std::string source = counted                        ? words[3]
-                               : ranged || words[0][1] != 'O' ? words[2]
-                                                              : words[1];
+    const std::string source = SourceOf(words);
     CommandFixture aside;
     Fill(aside);
     CommandFixture after;

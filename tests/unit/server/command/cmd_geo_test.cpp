@@ -124,6 +124,40 @@ TEST_CASE("GEOSEARCHSTORE and GEORADIUS STORE keep places or distances", "[comma
   CHECK(run("EXISTS", "other") == ":0\r\n");
 }
 
+TEST_CASE("a search of many places goes on in slices, with the same reply", "[command]") {
+  CommandFixture run;
+  for (int at = 0; at < 6000; at += 500) {
+    std::vector<std::string> words = {"GEOADD", "k"};
+    for (int i = at; i < at + 500; ++i) {
+      words.push_back(std::to_string(i % 83));
+      words.push_back(std::to_string(i * 7 % 79));
+      words.push_back("place:" + std::to_string(i));
+    }
+    run.Run({words.begin(), words.end()});
+  }
+  const std::vector<std::vector<std::string>> searches = {
+      {"GEOSEARCH", "k", "FROMLONLAT", "40", "40", "BYRADIUS", "4000", "km"},
+      {"GEOSEARCH", "k", "FROMLONLAT", "40", "40", "BYRADIUS", "4000", "km", "ASC", "WITHDIST",
+       "WITHCOORD", "WITHHASH"},
+      {"GEOSEARCH", "k", "FROMMEMBER", "place:5", "BYBOX", "9000", "9000", "km", "DESC", "COUNT",
+       "2000"},
+      {"GEORADIUS", "k", "40", "40", "5000", "km", "COUNT", "1500", "ANY"},
+  };
+  for (const auto& words : searches) {
+    INFO(words[0] << " " << words.back());
+    run("MULTI");
+    run.Run({words.begin(), words.end()});
+    const std::string at_once = run("EXEC");
+    int between = 0;
+    run.between_slices = [&between] { return ++between > 0; };
+    const std::string reply = run.Run({words.begin(), words.end()});
+    run.between_slices = nullptr;
+    CHECK(between > 0);
+    CHECK("*1\r\n" + reply == at_once);
+    CHECK(reply.size() > 10'000);
+  }
+}
+
 TEST_CASE("GEOADD takes the options of ZADD", "[command]") {
   CommandFixture run;
   CHECK(run("GEOADD", "k", "XX", "1", "1", "a") == ":0\r\n");

@@ -454,3 +454,31 @@ TEST_CASE("a log of random commands on groups makes the same streams again", "[c
   CHECK(run("XLEN", "s") != ":0\r\n");
   CHECK(DigestText(again) == DigestText(run));
 }
+
+TEST_CASE("XPENDING of many entries goes on in slices", "[command]") {
+  CommandFixture run;
+  for (int i = 1; i <= 3000; ++i) run("XADD", "s", std::to_string(i) + "-0", "f", "v");
+  run("XGROUP", "CREATE", "s", "g", "0");
+  run("XREADGROUP", "GROUP", "g", "a", "COUNT", "1500", "STREAMS", "s", ">");
+  run.state().now_ms = run.now_ms += 100;
+  run("XREADGROUP", "GROUP", "g", "b", "STREAMS", "s", ">");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> asked = {
+      {{"XPENDING", "s", "g", "-", "+", "5000"}, "*3000\r\n"},
+      {{"XPENDING", "s", "g", "(10", "(2000", "5000"}, "*1990\r\n"},
+      {{"XPENDING", "s", "g", "-", "+", "2500", "b"}, "*1500\r\n"},
+      {{"XPENDING", "s", "g", "IDLE", "50", "-", "+", "7"}, "*7\r\n"},
+      {{"XPENDING", "s", "g", "IDLE", "50", "1600", "+", "7"}, "*0\r\n"},
+  };
+  int between = 0;
+  for (const auto& [words, header] : asked) {
+    INFO(words[3]);
+    run.between_slices = [&between] { return ++between > 0; };
+    const std::string reply = run.Run({words.begin(), words.end()});
+    run.between_slices = nullptr;
+    CHECK(reply.starts_with(header));
+    run("MULTI");
+    run.Run({words.begin(), words.end()});
+    CHECK(run("EXEC") == "*1\r\n" + reply);
+  }
+  CHECK(between > 0);
+}
