@@ -20,6 +20,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import measured_server as ms  # noqa: E402
+import txn_rows  # noqa: E402
 import type_rows  # noqa: E402
 import version_rows  # noqa: E402
 from measured_server import resp  # noqa: E402
@@ -329,6 +330,7 @@ ROWS = {
     "store-growth": row_store_growth,
     "readonly": row_readonly,
     "pins": row_pins,
+    **txn_rows.ROWS,
     **type_rows.ROWS,
     **version_rows.ROWS,
 }

@@ -1,4 +1,4 @@
-"""Rows of bars.py for snapshots, branches and transactions."""
+"""Rows of bars.py for snapshots and branches."""
 
 import random
 import time
