@@ -181,20 +181,11 @@ class Dispatcher::CommitContinuation final : public Continuation {
   }
 
   void Publish() {
-    EffectConsumer* const consumer = state_.effect_consumer;
-    int db = keys_.front().db;
-    if (consumer != nullptr) consumer->Begin(line().id(), db);
+    KeyEffects effects(state_.effect_consumer, line());
     publication_->Apply(line(), state_.now_ms, [&](const PublishedKey& key, const ReadView& view) {
-      if (consumer == nullptr) return;
-      if (key.db != db) {
-        db = key.db;
-        const std::string number = std::to_string(db);
-        const ByteView select[] = {"SELECT", number};
-        consumer->Command(select);
-      }
-      EmitKey(view, key.key, *consumer);
+      if (!effects.wanted()) return;
+      effects.Add(view, key.key.bytes, view.Find(key.key, storage::Access::kPeek));
     });
-    if (consumer != nullptr) consumer->End();
   }
 
   bool EndInConflict(ReplyWriter& reply) {

@@ -7,28 +7,38 @@
 
 namespace verso::server {
 
-void EmitKey(const storage::ReadView& view, const storage::Key& key, EffectConsumer& consumer) {
-  const std::optional<storage::ValueView> value = view.Find(key, storage::Access::kPeek);
+void KeyEffects::Select(int db) {
+  if (db == db_) return;
+  db_ = db;
+  const std::string number = std::to_string(db);
+  const ByteView select[] = {"SELECT", number};
+  consumer_->Command(select);
+}
+
+void KeyEffects::Add(const storage::ReadView& view, ByteView key,
+                     const std::optional<storage::ValueView>& value) {
+  if (consumer_ == nullptr) return;
+  Select(view.db());
   std::vector<ByteView> words;
   std::string content;
   std::string deadline;
   if (!value) {
-    words = {"DEL", key.bytes};
+    words = {"DEL", key};
   } else {
     const bool expires = value->deadline_ms != storage::kNoDeadline;
     deadline = std::to_string(expires ? value->deadline_ms : 0);
     if (value->type == storage::ValueType::kString) {
       content = storage::StringCopy(view.arena(), *value);
-      words = {"SET", key.bytes, content};
+      words = {"SET", key, content};
       if (expires) words.insert(words.end(), {"PXAT", deadline});
     } else {
       persistence::DumpWriter writer(view, *value);
       while (writer.Next(&content)) {
       }
-      words = {"RESTORE", key.bytes, deadline, content, "REPLACE", "ABSTTL"};
+      words = {"RESTORE", key, deadline, content, "REPLACE", "ABSTTL"};
     }
   }
-  consumer.Command(words);
+  consumer_->Command(words);
 }
 
 }  // namespace verso::server

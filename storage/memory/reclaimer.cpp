@@ -105,8 +105,10 @@ void Reclaimer::StepSubtree(ReclaimItem* item) {
     return;
   }
   if (HasChildren(ref.kind())) {
-    VisitRefs(store_->arena().Resolve(ref), ref,
-              [item](const Ref& child) { item->refs.push_back(child); });
+    // Of a directory of a thousand pages a scratch line may have made two.
+    VisitRefs(store_->arena().Resolve(ref), ref, [item](const Ref& child) {
+      if (child.birth() > item->above) item->refs.push_back(child);
+    });
   }
   if (item->direct) {
     store_->FreePage(ref);
