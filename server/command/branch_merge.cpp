@@ -31,34 +31,6 @@ struct MergeOptions {
   bool dry = false;
 };
 
-// What a merge does, as commands that make each key what `from` holds.
-class MergeEffects {
- public:
-  MergeEffects(EffectConsumer* consumer, const storage::Line& into) : consumer_(consumer) {
-    if (consumer_ != nullptr) consumer_->Begin(into.id(), 0);
-  }
-  ~MergeEffects() {
-    if (consumer_ != nullptr) consumer_->End();
-  }
-  MergeEffects(const MergeEffects&) = delete;
-  MergeEffects& operator=(const MergeEffects&) = delete;
-
-  void Add(const ReadView& from, const storage::Key& key) {
-    if (consumer_ == nullptr) return;
-    if (from.db() != db_) {
-      db_ = from.db();
-      const std::string number = std::to_string(db_);
-      const ByteView select[] = {"SELECT", number};
-      consumer_->Command(select);
-    }
-    EmitKey(from, key, *consumer_);
-  }
-
- private:
-  EffectConsumer* consumer_;
-  int db_ = 0;
-};
-
 class MergeReply final : public Continuation {
  public:
   MergeReply(Dispatcher* dispatcher, MergeOptions options)
@@ -139,7 +111,7 @@ class MergeReply final : public Continuation {
         Fail(reply, error::kOom);
         return;
       }
-      MergeEffects effects(state_.effect_consumer, *into.line);
+      KeyEffects effects(state_.effect_consumer, *into.line);
       merge_->Commit(state_.now_ms, [&effects](const ReadView& view, const storage::Key& key) {
         effects.Add(view, key);
       });

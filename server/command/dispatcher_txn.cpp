@@ -183,8 +183,7 @@ class Dispatcher::CommitContinuation final : public Continuation {
   void Publish() {
     KeyEffects effects(state_.effect_consumer, line());
     publication_->Apply(line(), state_.now_ms, [&](const PublishedKey& key, const ReadView& view) {
-      if (!effects.wanted()) return;
-      effects.Add(view, key.key.bytes, view.Find(key.key, storage::Access::kPeek));
+      effects.Add(view, key.key);
     });
   }
 

@@ -15,27 +15,27 @@ void KeyEffects::Select(int db) {
   consumer_->Command(select);
 }
 
-void KeyEffects::Add(const storage::ReadView& view, ByteView key,
-                     const std::optional<storage::ValueView>& value) {
+void KeyEffects::Add(const storage::ReadView& view, const storage::Key& key) {
   if (consumer_ == nullptr) return;
   Select(view.db());
+  const std::optional<storage::ValueView> value = view.Find(key, storage::Access::kPeek);
   std::vector<ByteView> words;
   std::string content;
   std::string deadline;
   if (!value) {
-    words = {"DEL", key};
+    words = {"DEL", key.bytes};
   } else {
     const bool expires = value->deadline_ms != storage::kNoDeadline;
     deadline = std::to_string(expires ? value->deadline_ms : 0);
     if (value->type == storage::ValueType::kString) {
       content = storage::StringCopy(view.arena(), *value);
-      words = {"SET", key, content};
+      words = {"SET", key.bytes, content};
       if (expires) words.insert(words.end(), {"PXAT", deadline});
     } else {
       persistence::DumpWriter writer(view, *value);
       while (writer.Next(&content)) {
       }
-      words = {"RESTORE", key, deadline, content, "REPLACE", "ABSTTL"};
+      words = {"RESTORE", key.bytes, deadline, content, "REPLACE", "ABSTTL"};
     }
   }
   consumer_->Command(words);

@@ -1,9 +1,7 @@
-// A unit of contents: for what takes effect as what keys hold and not as commands (a transaction's
-// COMMIT). Each key becomes the command that makes it so wherever it is repeated: DEL, SET ... PXAT
-// or RESTORE ... ABSTTL.
+// A unit of contents: for what takes effect as what keys hold and not as commands (COMMIT of a
+// transaction, MERGE of a branch). Each key becomes the command that makes it so wherever it is
+// repeated: DEL, SET ... PXAT or RESTORE ... ABSTTL.
 #pragma once
-
-#include <optional>
 
 #include "server/command/effect_unit.h"
 #include "storage/keyspace/keyspace.h"
@@ -22,10 +20,8 @@ class KeyEffects {
   KeyEffects(const KeyEffects&) = delete;
   KeyEffects& operator=(const KeyEffects&) = delete;
 
-  bool wanted() const { return consumer_ != nullptr; }
   // What the view shows of the key, in its database.
-  void Add(const storage::ReadView& view, ByteView key,
-           const std::optional<storage::ValueView>& value);
+  void Add(const storage::ReadView& view, const storage::Key& key);
 
  private:
   void Select(int db);

@@ -719,6 +719,7 @@ int main(int count, char** arguments) {
               static_cast<unsigned long long>(steps));
   for (uint64_t i = 0; i < seeds; ++i) {
     g_seed = first + i;
+    g_committed = g_conflicts = 0;
     World(g_seed).Run(steps);
     std::printf("seed %llu: %llu transactions committed, %llu in conflict\n",
                 static_cast<unsigned long long>(g_seed),
