@@ -385,7 +385,6 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
       if (child_error_.empty()) child_error_ = payload.substr(1);
       return;
     case MessageType::kProgress:
-      return;
     case MessageType::kRecords:  // of other children (rdb/rdb_transfer.h)
     case MessageType::kSkipped:
     case MessageType::kCount:

@@ -37,7 +37,7 @@ namespace verso::storage {
 struct StreamId {
   uint64_t ms = 0;
   uint64_t seq = 0;
-  auto operator<=>(const StreamId&) const = default;
+  auto operator<=>(const StreamId&) const = default;  // NOLINT(modernize-use-nullptr): no pointer
   bool zero() const { return ms == 0 && seq == 0; }
 };
 inline constexpr StreamId kStreamIdMax{~uint64_t{0}, ~uint64_t{0}};

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 
+#include "server/monotonic_time.h"
 #include "server/server.h"
 #include "storage/base/clock.h"
 #include "storage/memory/save_walk.h"
@@ -106,7 +107,7 @@ class World {
   void Run(uint64_t steps) {
     for (g_step = 0; g_step < steps; ++g_step) {
       clock_.Advance(random_.Below(30));
-      server_->StartTurn();
+      server_->StartTurn(MonotonicUs());
       Step();
       if (random_.Chance(1, 8)) store().Background(20);
       if (random_.Chance(1, 50)) Expire();
@@ -134,7 +135,7 @@ class World {
 
   void Start(std::unique_ptr<Store> made) {
     server_ = std::make_unique<Server>(Settings{}, &clock_, std::move(made), nullptr, "");
-    server_->StartTurn();
+    server_->StartTurn(MonotonicUs());
     connections_.clear();
     for (int i = 0; i < 6; ++i) connections_.push_back(std::make_unique<Connection>());
   }

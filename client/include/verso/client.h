@@ -56,10 +56,10 @@ class Connection;
 // One argument of a command: text as it is, integers as decimal digits.
 class Argument {
  public:
-  Argument(std::string_view text) : text_(text) {}
-  Argument(const std::string& text) : text_(text) {}
-  Argument(const char* text) : text_(text) {}
-  template <std::integral T>
+  Argument(std::string_view text) : text_(text) {}    // NOLINT: an argument may be
+  Argument(const std::string& text) : text_(text) {}  // NOLINT  any of these
+  Argument(const char* text) : text_(text) {}         // NOLINT
+  template <std::integral T>                          // NOLINTNEXTLINE
   requires(!std::same_as<T, bool> && !std::same_as<T, char>) Argument(T value)
       : digit_count_(static_cast<size_t>(
             std::to_chars(digits_, digits_ + sizeof(digits_), value).ptr - digits_)) {}
