@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "storage/base/clock.h"
+#include "storage/memory/branches.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/save_walk.h"
 #include "storage/memory/store.h"
@@ -51,7 +52,7 @@ using PageKey = std::pair<Epoch, Cell>;
 PageKey KeyOf(const Ref& ref) { return {ref.birth(), ref.cell()}; }
 
 struct Branch {
-  uint64_t name;
+  std::string name;
   Line* line;
   Version content;
 };
@@ -64,7 +65,7 @@ struct Snapshot {
 };
 
 struct Transaction {
-  uint64_t target;  // name of a branch
+  std::string target;  // name of a branch
   Line* line;
   Version base;
   Version content;
@@ -98,7 +99,7 @@ class World {
  public:
   explicit World(uint64_t seed) : random_(seed) {
     store_ = NewStore();
-    branches_.push_back({next_name_++, &store_->main(), Version{}});
+    branches_.push_back({"main", &store_->main(), Version{}});
   }
 
   void Run(uint64_t steps) {
@@ -187,58 +188,66 @@ class World {
     store_->Unpin(*gone.line, gone.epoch, gone.kept);
   }
 
-  // A new line from a branch or a snapshot.
-  std::pair<Line*, Version> Grow(bool scratch) {
+  // Calls grow(line, epoch, content) with a version of a branch or a snapshot, which is held
+  // meanwhile.
+  template <typename Grow>
+  void FromAny(Grow&& grow) {
     const size_t index = random_.Below(branches_.size() + snapshots_.size());
-    if (index < branches_.size()) return GrowFrom(branches_[index], scratch);
-    const Snapshot& from = snapshots_[index - branches_.size()];
-    return {store_->Fork(*from.line, from.epoch, scratch), from.content};
+    if (index < branches_.size()) return FromHead(branches_[index], grow);
+    const Snapshot from = snapshots_[index - branches_.size()];
+    grow(*from.line, from.epoch, from.content);
   }
-  std::pair<Line*, Version> GrowFrom(const Branch& from, bool scratch) {
-    const Epoch epoch = store_->Pin(*from.line, clock_.NowMs());
-    Line* line = store_->Fork(*from.line, epoch, scratch);
-    store_->Unpin(*from.line, epoch);
-    return {line, from.content};
+  template <typename Grow>
+  void FromHead(const Branch& from, Grow&& grow) {
+    Line* const line = from.line;
+    const Epoch epoch = store_->Pin(*line, clock_.NowMs());
+    grow(*line, epoch, Version(from.content));
+    store_->Unpin(*line, epoch);
   }
 
+  storage::Branch* Find(const Branch& branch) { return store_->branches().Find(branch.name); }
+
   void NewBranch() {
-    auto [line, content] = Grow(false);
-    branches_.push_back({next_name_++, line, std::move(content)});
+    FromAny([this](Line& from, Epoch epoch, const Version& content) {
+      const std::string name = "branch" + std::to_string(next_name_++);
+      const storage::Branch& made =
+          store_->branches().Add(name, from, epoch, "main", clock_.NowMs());
+      branches_.push_back({name, made.line, content});
+    });
   }
 
   void DropBranch() {
     if (branches_.size() < 2) return;
     const size_t index = 1 + random_.Below(branches_.size() - 1);
-    Line* line = branches_[index].line;
+    store_->branches().Drop(Find(branches_[index]));
     branches_.erase(branches_.begin() + static_cast<ptrdiff_t>(index));
-    store_->DropHead(line);
   }
 
   void Rollback() {
     const size_t index = random_.Below(branches_.size());
     if (random_.Chance(1, 2)) TakeSnapshot(branches_[index]);
-    auto [line, content] = Grow(false);
-    Branch& branch = branches_[index];
-    Line* old = branch.line;
-    branch.line = line;
-    branch.content = std::move(content);
-    if (index == 0) store_->ExchangeMain(line);
-    store_->DropHead(old);
+    FromAny([this, index](Line& from, Epoch epoch, const Version& content) {
+      Branch& branch = branches_[index];
+      store_->branches().Restart(Find(branch), from, epoch, [](const Line&, const Line&) {});
+      branch.line = Find(branch)->line;
+      branch.content = content;
+    });
   }
 
   void Promote() {
     if (branches_.size() < 2) return;
     Branch& other = branches_[1 + random_.Below(branches_.size() - 1)];
+    store_->branches().Exchange(Find(branches_[0]), Find(other));
     std::swap(branches_[0].line, other.line);
     std::swap(branches_[0].content, other.content);
-    store_->ExchangeMain(branches_[0].line);
   }
 
   void Begin() {
     if (transactions_.size() >= 3) return;
     const Branch& branch = AnyBranch();
-    auto [line, content] = GrowFrom(branch, true);
-    transactions_.push_back({branch.name, line, content, content});
+    FromHead(branch, [&](Line& from, Epoch epoch, const Version& content) {
+      transactions_.push_back({branch.name, store_->Fork(from, epoch, true), content, content});
+    });
   }
 
   void GoOn() {
@@ -391,7 +400,12 @@ class World {
     for (const auto& [id, content] : catalogue_.heads) {
       Line* line = store_->FindLine(id);
       if (line == nullptr || line->headless()) Fail("a branch did not survive");
-      branches_.push_back({next_name_++, line, content});
+      std::string name;
+      for (const auto& [text, branch] : store_->branches().all()) {
+        if (branch.line == line) name = text;
+      }
+      if (name.empty()) Fail("the name of a branch did not survive");
+      branches_.push_back({name, line, content});
     }
     if (branches_[0].line != &store_->main()) Fail("another main line after the restart");
     if (random_.Chance(1, 2)) store_->DrainBackground();
