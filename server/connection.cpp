@@ -351,6 +351,7 @@ bool Connection::RunSlice(uint64_t budget_us) {
                             ? session_.txn->View(rest_db_)
                             : ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
   const bool finished = rest_->Run(view, slice);
+  if (slice.failed()) server_->dispatcher().CountError(reply_);
   // What works, though it has nothing to say yet, is not stuck.
   if (out_.written() != mark || out_.empty()) progress_ms_ = server_->state().now_ms;
   MuteReply(mark, finished);

@@ -36,16 +36,13 @@ class MergeReply final : public Continuation {
   MergeReply(Dispatcher* dispatcher, MergeOptions options)
       : dispatcher_(*dispatcher), state_(dispatcher->state()), options_(std::move(options)) {}
 
-  // The dispatcher has not seen the end of it, so its errors are to be counted here.
-  void SetYielded() { yielded_ = true; }
-
   bool Run(const ReadView&, Slice& slice) override {
     // Either may have gone, or go on as another line, since the last slice.
     storage::Branches& branches = state_.store->branches();
     Branch* const from = branches.Find(options_.from);
     Branch* const into = branches.Find(options_.into);
     if (from == nullptr || into == nullptr) {
-      return Fail(slice.reply(), NoRef(from == nullptr ? options_.from : options_.into));
+      return Fail(slice, NoRef(from == nullptr ? options_.from : options_.into));
     }
     if (from == into) {
       Reply(slice.reply(), *into, 0, {});
@@ -58,7 +55,7 @@ class MergeReply final : public Continuation {
       case MergeStep::kMore:
         return false;
       case MergeStep::kNoRoom:
-        return Fail(slice.reply(), error::kOom);
+        return Fail(slice, error::kOom);
       case MergeStep::kDone:
         break;
     }
@@ -68,13 +65,13 @@ class MergeReply final : public Continuation {
       for (; keys_ready_ < merge_->applied(); keys_ready_ += kKeysAtOnce) {
         if (slice.SpentNow()) return false;
         if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), keys_ready_)) {
-          return Fail(slice.reply(), error::kOom);
+          return Fail(slice, error::kOom);
         }
       }
     }
     // A pause holds what writes, this too.
     if (merge_->applies() && state_.pause.Holds(kWrite, state_.now_ms)) return false;
-    Finish(slice.reply(), *from, *into);
+    Finish(slice, *from, *into);
     return true;
   }
 
@@ -94,21 +91,21 @@ class MergeReply final : public Continuation {
                                            state_.now_ms);
   }
 
-  void Finish(ReplyWriter& reply, const Branch& from, const Branch& into) {
+  void Finish(Slice& slice, const Branch& from, const Branch& into) {
     Store& store = *state_.store;
     if (merge_->Settle(state_.now_ms) != MergeStep::kDone) {
-      Fail(reply, error::kOom);
+      Fail(slice, error::kOom);
       return;
     }
     const bool stops = options_.mode == MergeConflicts::kFail && merge_->conflicts() != 0;
     if (stops && !options_.dry) {
-      Fail(reply, Conflicts());
+      Fail(slice, Conflicts());
       return;
     }
     const uint64_t applied = stops ? 0 : merge_->applied();
     if (merge_->applies()) {
       if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), applied)) {
-        Fail(reply, error::kOom);
+        Fail(slice, error::kOom);
         return;
       }
       KeyEffects effects(state_.effect_consumer, *into.line);
@@ -117,7 +114,7 @@ class MergeReply final : public Continuation {
       });
       store.branches().merge_bases().Merged(from, into, *from.line, merge_->from_pin().epoch());
     }
-    Reply(reply, into, applied, merge_->ConflictKeys(kConflictsInReply));
+    Reply(slice.reply(), into, applied, merge_->ConflictKeys(kConflictsInReply));
   }
 
   void Reply(ReplyWriter& reply, const Branch& into, uint64_t applied,
@@ -140,16 +137,14 @@ class MergeReply final : public Continuation {
     return text;
   }
 
-  bool Fail(ReplyWriter& reply, std::string_view text) {
-    reply.Error(text);
-    if (yielded_) dispatcher_.CountError(reply);
+  static bool Fail(Slice& slice, std::string_view text) {
+    slice.Fail(text);
     return true;
   }
 
   Dispatcher& dispatcher_;
   ServerState& state_;
   const MergeOptions options_;
-  bool yielded_ = false;
   storage::LineId from_line_ = 0;
   storage::LineId into_line_ = 0;
   std::unique_ptr<BranchMerge> merge_;
@@ -191,12 +186,8 @@ Outcome MergeBranches(Dispatcher& dispatcher, CommandContext& context) {
   options.from = context[2];
   options.into = BranchOf(*state.store, context.session())->name;
   if (!ReadMergeOptions(context, &options)) return Outcome::kDone;
-  auto merge = std::make_unique<MergeReply>(&dispatcher, std::move(options));
-  constexpr uint64_t kAtOnceUs = 200;
-  Slice slice(&context.reply(), ~size_t{0}, kAtOnceUs);
-  if (merge->Run(state.HeadOf(context.session()), slice)) return Outcome::kDone;
-  merge->SetYielded();
-  return context.Yield(std::move(merge));
+  return context.RunOrYield(state.HeadOf(context.session()),
+                            std::make_unique<MergeReply>(&dispatcher, std::move(options)));
 }
 
 }  // namespace verso::server

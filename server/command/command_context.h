@@ -84,6 +84,12 @@ class CommandContext {
     rest_ = std::move(rest);
     return Outcome::kYield;
   }
+  // The same for what is mostly short: runs it for a moment first.
+  Outcome RunOrYield(const storage::ReadView& view, std::unique_ptr<Continuation> work) {
+    constexpr uint64_t kAtOnceUs = 200;
+    Slice slice(reply_, kReplyBytesAtOnce, kAtOnceUs);
+    return work->Run(view, slice) ? Outcome::kDone : Yield(std::move(work));
+  }
   // return context.BuildAside(std::make_unique<...>(...)), before anything was changed but what has
   // expired. Requires: not in_unit() (B3).
   Outcome BuildAside(std::unique_ptr<AsideBuild> build) {

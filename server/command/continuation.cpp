@@ -4,8 +4,14 @@
 #include "server/resp/reply.h"
 
 namespace verso::server {
+
 Slice::Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us)
     : reply_(reply), deadline_us_(MonotonicUs() + budget_us), output_bytes_max_(output_bytes_max) {}
+
+void Slice::Fail(std::string_view code_and_text) {
+  reply_->Error(code_and_text);
+  failed_ = true;
+}
 
 bool Slice::Spent() {
   if (reply_->out().bytes_pending() >= output_bytes_max_) return true;

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace verso::storage {
 class ReadView;
@@ -34,6 +35,9 @@ class Slice {
   Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us = kBudgetUs);
 
   ReplyWriter& reply() { return *reply_; }
+  // An error reply that counts as the command's, though that has returned long ago.
+  void Fail(std::string_view code_and_text);
+  bool failed() const { return failed_; }
   // True when this slice has used its time or filled the client's output. Reads the clock every
   // 16th call only.
   bool Spent();
@@ -45,6 +49,7 @@ class Slice {
   uint64_t deadline_us_;
   size_t output_bytes_max_;
   uint32_t calls_ = 0;
+  bool failed_ = false;
 };
 
 class Continuation {

@@ -65,7 +65,7 @@ class Dispatcher::AsideContinuation final : public Continuation {
     if (!built_) {
       const AsideStep step = build_->Build(view, aside, slice);
       if (step == AsideStep::kMore) return false;
-      if (step == AsideStep::kNoRoom) return NoRoom(slice.reply());
+      if (step == AsideStep::kNoRoom) return NoRoom(slice);
       built_ = true;
     }
     // A pause holds what writes, this too.
@@ -74,11 +74,11 @@ class Dispatcher::AsideContinuation final : public Continuation {
       case AsideStep::kMore:
         return false;
       case AsideStep::kNoRoom:
-        return NoRoom(slice.reply());
+        return NoRoom(slice);
       case AsideStep::kDone:
         break;
     }
-    Commit(aside, slice.reply());
+    Commit(aside, slice);
     return true;
   }
 
@@ -128,15 +128,15 @@ class Dispatcher::AsideContinuation final : public Continuation {
     return AsideStep::kDone;
   }
 
-  void Commit(WriteView& aside, ReplyWriter& reply) {
+  void Commit(WriteView& aside, Slice& slice) {
     Store& store = *state_.store;
     const Request& request = request_[0];
     EffectUnit effects(state_.effect_consumer);
-    CommandContext context(entry_.row, request.arguments, &reply, &effects, &session_,
+    CommandContext context(entry_.row, request.arguments, &slice.reply(), &effects, &session_,
                            &state_.environment);
     if (!dispatcher_.Reserve({.payload = request.bytes + Store::kBytesPerKeyWrite, .keys = 2},
                              entry_.row->flags)) {
-      NoRoom(reply);
+      NoRoom(slice);
       return;
     }
     sources_.Clear();
@@ -158,9 +158,8 @@ class Dispatcher::AsideContinuation final : public Continuation {
     VERSO_CHECK(rest == nullptr);
   }
 
-  bool NoRoom(ReplyWriter& reply) {
-    reply.Error(error::kOom);
-    dispatcher_.CountError(reply);
+  static bool NoRoom(Slice& slice) {
+    slice.Fail(error::kOom);
     return true;
   }
 

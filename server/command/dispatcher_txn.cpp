@@ -86,13 +86,13 @@ class Dispatcher::CommitContinuation final : public Continuation {
  private:
   bool GoOn(Slice& slice) {
     if (!Check(&slice)) return false;
-    if (conflict_) return EndInConflict(slice.reply());
+    if (conflict_) return EndInConflict(slice);
     if (!keys_.empty()) {
       switch (Prepare(slice)) {
         case KeyPublication::Step::kMore:
           return false;
         case KeyPublication::Step::kNoRoom:
-          return NoRoom(slice.reply());
+          return NoRoom(slice);
         case KeyPublication::Step::kReady:
           break;
       }
@@ -104,9 +104,9 @@ class Dispatcher::CommitContinuation final : public Continuation {
       next_ = 0;
       next_db_ = 0;
       Check(nullptr);
-      if (conflict_) return EndInConflict(slice.reply());
+      if (conflict_) return EndInConflict(slice);
     }
-    return Apply(slice.reply());
+    return Apply(slice);
   }
 
   Line& line() const { return *txn_.branch->line; }
@@ -161,7 +161,7 @@ class Dispatcher::CommitContinuation final : public Continuation {
     }
   }
 
-  bool Apply(ReplyWriter& reply) {
+  bool Apply(Slice& slice) {
     Store& store = *state_.store;
     storage::Epoch version = txn_.pin.epoch();
     if (!keys_.empty()) {
@@ -169,14 +169,14 @@ class Dispatcher::CommitContinuation final : public Continuation {
       for (const PublishedKey& key : keys_) payload += key.key.bytes.size() + kEntryBytes;
       // Paths in the branch, and in the scratch line after a save.
       if (!dispatcher_.Reserve({.payload = payload, .keys = 2 * keys_.size()}, kWrite)) {
-        return NoRoom(reply);
+        return NoRoom(slice);
       }
       Publish();
       version = store.epoch();
     }
     ++state_.txns.counts.committed;
     End();
-    reply.Integer(static_cast<int64_t>(version));
+    slice.reply().Integer(static_cast<int64_t>(version));
     return true;
   }
 
@@ -187,19 +187,16 @@ class Dispatcher::CommitContinuation final : public Continuation {
     });
   }
 
-  bool EndInConflict(ReplyWriter& reply) {
+  bool EndInConflict(Slice& slice) {
     ++state_.txns.counts.conflicts;
-    const std::string text = "TXNCONFLICT " + *conflict_;
+    slice.Fail("TXNCONFLICT " + *conflict_);
     End();
-    return Fail(reply, text);
+    return true;
   }
 
   // Nothing was applied: the transaction is as open as before.
-  bool NoRoom(ReplyWriter& reply) { return Fail(reply, error::kOom); }
-
-  bool Fail(ReplyWriter& reply, std::string_view text) {
-    reply.Error(text);
-    if (yielded_) dispatcher_.CountError(reply);
+  static bool NoRoom(Slice& slice) {
+    slice.Fail(error::kOom);
     return true;
   }
 
@@ -226,12 +223,9 @@ class Dispatcher::CommitContinuation final : public Continuation {
 };
 
 Outcome Dispatcher::CommitTxn(CommandContext& context) {
-  auto commit = std::make_unique<CommitContinuation>(this, context.session());
-  constexpr uint64_t kAtOnceUs = 200;
-  Slice slice(&context.reply(), ~size_t{0}, kAtOnceUs);
-  const ReadView view = context.session().txn->View(context.session().db);
-  if (commit->Run(view, slice)) return Outcome::kDone;
-  return context.Yield(std::move(commit));
+  Session& session = context.session();
+  return context.RunOrYield(session.txn->View(session.db),
+                            std::make_unique<CommitContinuation>(this, session));
 }
 
 }  // namespace verso::server

@@ -206,10 +206,7 @@ Outcome SnapshotDiff(Dispatcher& dispatcher, CommandContext& context) {
   auto reply = std::make_unique<DiffReply>(store, std::move(first), std::move(second),
                                            context.session().db, std::move(options));
   // Most are short: no version has to be pinned for the rest of those.
-  constexpr uint64_t kAtOnceUs = 200;
-  Slice slice(&context.reply(), kReplyBytesAtOnce, kAtOnceUs);
-  if (reply->Run(state.HeadOf(context.session()), slice)) return Outcome::kDone;
-  return context.Yield(std::move(reply));
+  return context.RunOrYield(state.HeadOf(context.session()), std::move(reply));
 }
 
 }  // namespace verso::server
