@@ -6,7 +6,7 @@ import threading
 import unittest
 
 import resp
-from test_dump_restore import REDIS, Redis, fill
+from redis_values import REDIS, Redis, fill
 
 
 def wait_export(server):

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import resp
-from test_cli_interactive import ESCAPES, Terminal
+from terminal import ESCAPES, Terminal
 
 README = os.path.join(resp.ROOT, "README.md")
 TOUR = re.compile(r"(?<=<!-- tour -->\n).*?(?=<!-- end -->)", re.S)

@@ -8,10 +8,7 @@
 // a map; a restart builds a fresh Store from that map alone.
 //
 // verso_model_lines_model [seeds] [steps] [first seed] [audit every step from here on]
-#include <unistd.h>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -24,29 +21,15 @@
 #include "storage/memory/store.h"
 #include "storage/memory/store_meta.h"
 #include "tests/model/lines_content.h"
+#include "tests/model/model_run.h"
 
 namespace verso::storage {
 namespace {
 
-uint64_t g_seed = 0;
-uint64_t g_step = 0;
+using model::Fail;
+using model::g_step;
+
 uint64_t g_audit = ~uint64_t{0};  // audit after every step from this one on
-
-[[noreturn]] void Fail(const std::string& what) {
-  std::printf("seed %llu step %llu FAILED: %s\n", static_cast<unsigned long long>(g_seed),
-              static_cast<unsigned long long>(g_step), what.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-void OnAbort(int) {
-  char text[96];
-  const int length = std::snprintf(text, sizeof(text), "seed %llu step %llu FAILED: check\n",
-                                   static_cast<unsigned long long>(g_seed),
-                                   static_cast<unsigned long long>(g_step));
-  if (write(1, text, static_cast<size_t>(length)) < 0) std::_Exit(2);
-  std::_Exit(1);
-}
 
 using PageKey = std::pair<Epoch, Cell>;
 PageKey KeyOf(const Ref& ref) { return {ref.birth(), ref.cell()}; }
@@ -543,22 +526,8 @@ class World {
 }  // namespace verso::storage
 
 int main(int count, char** arguments) {
-  using namespace verso::storage;
-  const auto number = [&](int index, uint64_t otherwise) {
-    return count > index ? std::strtoull(arguments[index], nullptr, 10) : otherwise;
-  };
-  const uint64_t seeds = number(1, 150);
-  const uint64_t steps = number(2, 4000);
-  const uint64_t first = number(3, 1);
-  g_audit = number(4, g_audit);
-  std::signal(SIGABRT, OnAbort);
-  std::printf("seeds %llu to %llu, %llu steps each\n", static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + seeds - 1),
-              static_cast<unsigned long long>(steps));
-  for (uint64_t i = 0; i < seeds; ++i) {
-    g_seed = first + i;
-    World(g_seed).Run(steps);
-  }
-  std::printf("%llu passed, 0 failed\n", static_cast<unsigned long long>(seeds));
-  return 0;
+  using namespace verso;
+  storage::g_audit = model::NumberAt(count, arguments, 4, storage::g_audit);
+  return model::RunSeeds(count, arguments, 150, 4000,
+                         [](uint64_t steps) { storage::World(model::g_seed).Run(steps); });
 }
