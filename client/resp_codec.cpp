@@ -207,7 +207,7 @@ void RespDecoder::Complete(Reply value) {
   has_value_ = true;
 }
 
-bool RespDecoder::Fail(std::string message) {
+bool RespDecoder::Fail(const std::string& message) {
   failure_ = Error{ErrorCode::kProtocol, "protocol error: " + message};
   return false;
 }

@@ -60,7 +60,7 @@ class RespDecoder {
   bool FinishBody();
   // Puts value_ into the open aggregates. True: value_ is a whole top-level reply.
   bool Collect();
-  bool Fail(std::string message);
+  bool Fail(const std::string& message);
   void Complete(Reply value);
 
   std::string line_;  // a header line whose end has not arrived

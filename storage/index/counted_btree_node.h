@@ -28,7 +28,7 @@ namespace verso::storage {
 struct TreeItem {
   uint64_t a = 0;
   uint64_t b = 0;
-  auto operator<=>(const TreeItem&) const = default;
+  auto operator<=>(const TreeItem&) const = default;  // NOLINT(modernize-use-nullptr): no pointer
 };
 static_assert(sizeof(TreeItem) == 16);
 

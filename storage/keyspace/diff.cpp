@@ -66,7 +66,7 @@ void KeyspaceDiff::Compare(const DiffPosition& at, const TrieEntry* a, const Tri
   const std::optional<ValueView> one = shown(a, a_);
   const std::optional<ValueView> other = shown(b, b_);
   if (SameContent(a_, one, other)) return;
-  const TrieEntry& entry = a != nullptr ? *a : *b;
+  const TrieEntry& entry = a != nullptr ? *a : *b;  // NOLINT: one of them is there
   const std::string copy = entry.key_external ? entry.KeyCopy(a_.arena()) : std::string();
   const ByteView name = entry.key_external ? ByteView(copy) : entry.key_inline;
   visit(Key{name, entry.KeyHash(a_.secret())}, one, other);

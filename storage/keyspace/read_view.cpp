@@ -32,6 +32,7 @@ ReadView::ReadView(const Store& store, const Ref& pinned_root, int db, uint64_t 
 ReadView::ReadView(const ReadView& other) { *this = other; }
 
 ReadView& ReadView::operator=(const ReadView& other) {
+  if (this == &other) return *this;
   store_ = other.store_;
   arena_ = other.arena_;
   line_ = other.line_;

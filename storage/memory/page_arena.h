@@ -111,7 +111,7 @@ class PageArena {
   uint16_t* Clock(const Ref& leaf, size_t slot) {
     const size_t slots = leaf.size() / kBytesPerClock;
     return clocks_ + leaf.cell() / (kBytesPerClock / kCellBytes) +
-           (slot < slots ? slot : slot % slots);
+           (slot < slots ? slot : slot % slots);  // NOLINT: no leaf is below kBytesPerClock
   }
   const uint16_t* Clock(const Ref& leaf, size_t slot) const {
     return const_cast<PageArena*>(this)->Clock(leaf, slot);

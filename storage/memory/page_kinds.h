@@ -52,10 +52,6 @@ void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
     case PageKind::kSuperRoot:
       VisitSuperRoot(page, self, some);
       break;
-    case PageKind::kMeta:
-      break;  // its references are interpreted by StoreMeta
-    case PageKind::kDeadChunk:
-      break;  // interpreted by the walkers of chains
     case PageKind::kCollection:
       VisitCollection(page, self, some);
       break;
@@ -65,6 +61,8 @@ void VisitRefs(const char* page, const Ref& self, Visitor&& visit) {
     case PageKind::kItemLeaf:
       VisitItemLeaf(page, self, some);
       break;
+    case PageKind::kMeta:       // its references are interpreted by StoreMeta
+    case PageKind::kDeadChunk:  // by the walkers of chains
     case PageKind::kValue:
     case PageKind::kTreeLeaf:
     case PageKind::kNone:
