@@ -6,13 +6,13 @@
 #include <time.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 
 #include "persistence/snapshot_loader.h"
 #include "persistence/snapshot_writer.h"
 #include "storage/base/check.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::persistence {
 
@@ -24,17 +24,7 @@ constexpr uint64_t kResolverPauseMs = 1000;
 constexpr int kPollMs = 20;
 constexpr int kCompactionsStoppedMax = 3;
 
-uint64_t SteadyMs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
-
-uint64_t SteadyUsec() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
+uint64_t MonotonicMs() { return MonotonicUs() / 1000; }
 
 std::string Mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -133,7 +123,7 @@ void Persistence::CloseChild() {
 Status Persistence::StartLoad(storage::Store* store) {
   VERSO_CHECK(load_.state == LoadState::kNotStarted && job_ == Job::kNone);
   store_ = store;
-  load_started_ = SteadyMs();
+  load_started_ = MonotonicMs();
   if (!PathExists(store_path_)) {
     load_.state = LoadState::kLoaded;
     Log(LogLevel::kInfo, options_.directory + ": no store yet, starting empty");
@@ -160,7 +150,7 @@ LoadStatus Persistence::load_status() const {
     status.pages_total = control_->pages_total.load(std::memory_order_relaxed);
     status.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
     status.bytes_total = control_->bytes_total.load(std::memory_order_relaxed);
-    status.duration_ms = SteadyMs() - load_started_;
+    status.duration_ms = MonotonicMs() - load_started_;
   }
   return status;
 }
@@ -203,7 +193,7 @@ void Persistence::FinishLoad() {
     if (!written) return FailLoad(written.error().context);
   }
   load_.state = LoadState::kLoaded;
-  load_.duration_ms = SteadyMs() - load_started_;
+  load_.duration_ms = MonotonicMs() - load_started_;
   load_.pages_done = load_.pages_total = loaded_.live_pages;
   load_.bytes_done = load_.bytes_total = loaded_.live_bytes;
   save_.last_ok_ms = loaded_.time_ms;
@@ -215,7 +205,7 @@ void Persistence::FinishLoad() {
 
 void Persistence::FailLoad(const std::string& why) {
   load_.state = LoadState::kFailed;
-  load_.duration_ms = SteadyMs() - load_started_;
+  load_.duration_ms = MonotonicMs() - load_started_;
   load_.error = why;
   Log(LogLevel::kError, "load failed: " + why);
 }
@@ -237,14 +227,14 @@ Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
   save_id_ = Id::Random();
   save_.started_ms = store->clock().NowMs();
   save_.pages_done = save_.pages_total = save_.bytes_done = save_.bytes_total = 0;
-  save_started_ = SteadyMs();
+  save_started_ = MonotonicMs();
   forwarded_ = Ref{};
   outcome_told_ = false;
 
-  const uint64_t pin_started = SteadyUsec();
+  const uint64_t pin_started = MonotonicUs();
   SaveTask task;
   task.start = store->BeginSave();
-  save_.last_pin_usec = SteadyUsec() - pin_started;
+  save_.last_pin_usec = MonotonicUs() - pin_started;
   save_epoch_ = task.start.epoch;
   task.paths = SnapshotPaths::In(options_.directory);
   task.identity = identity_;
@@ -295,7 +285,7 @@ void Persistence::EndSave(SaveOutcome outcome, const std::string& why) {
   VERSO_CHECK(!outcome_told_);
   outcome_told_ = true;
   store_->EndSave(outcome);
-  save_.last_duration_ms = SteadyMs() - save_started_;
+  save_.last_duration_ms = MonotonicMs() - save_started_;
   if (outcome == SaveOutcome::kCommitted) {
     identity_.epoch = save_epoch_;
     identity_.save_id = save_id_;
@@ -318,7 +308,7 @@ void Persistence::EndSave(SaveOutcome outcome, const std::string& why) {
 void Persistence::StartResolver() {
   job_ = Job::kResolve;
   resolved_.reset();
-  resolver_due_ = SteadyMs() + kResolverPauseMs;  // of the next one, should this one not find out
+  resolver_due_ = MonotonicMs() + kResolverPauseMs;  // of the next one, should this one not find out
   ResolveTask task{SnapshotPaths::In(options_.directory), identity_};
   if (options_.resolvers_to_die > 0) {
     --options_.resolvers_to_die;
@@ -348,7 +338,7 @@ void Persistence::Poll() {
     } else {
       ForwardWatermark();
     }
-  } else if (job_ == Job::kResolve && SteadyMs() >= resolver_due_) {
+  } else if (job_ == Job::kResolve && MonotonicMs() >= resolver_due_) {
     StartResolver();
   }
 }
@@ -459,9 +449,9 @@ void Persistence::OnChildGone(int wait_status) {
 }
 
 bool Persistence::WaitWhile(const std::function<bool()>& busy, int timeout_ms) {
-  const uint64_t started = SteadyMs();
+  const uint64_t started = MonotonicMs();
   while (busy()) {
-    if (timeout_ms >= 0 && SteadyMs() - started >= static_cast<uint64_t>(timeout_ms)) return false;
+    if (timeout_ms >= 0 && MonotonicMs() - started >= static_cast<uint64_t>(timeout_ms)) return false;
     pollfd fds[] = {{child_.pipe_fd.get(), POLLIN, 0}, {child_.pid_fd.get(), POLLIN, 0}};
     poll(fds, 2, kPollMs);
     Poll();

@@ -11,7 +11,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/logging.h"
-#include "server/monotonic_time.h"
+#include "storage/base/monotonic_time.h"
 #include "server/server.h"
 #include "server/session/transaction.h"
 

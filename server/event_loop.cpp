@@ -4,7 +4,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "server/monotonic_time.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::server {
 Status EventLoop::Open(Host* host) {

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "server/logging.h"
-#include "server/monotonic_time.h"
+#include "storage/base/monotonic_time.h"
 #include "storage/base/unforked_memory.h"
 #include "storage/memory/branches.h"
 #include "storage/memory/snapshots.h"

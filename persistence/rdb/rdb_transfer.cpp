@@ -7,19 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <utility>
 
 #include "persistence/rdb/rdb_file_writer.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::persistence {
 namespace {
-
-uint64_t SteadyUs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
 
 void SendCount(ChildReport* report, uint64_t count) {
   char bytes[sizeof(count)];
@@ -34,15 +28,15 @@ Status WriteFile(const storage::ReadView& view, const std::string& path, ChildRe
   // Not through a link that somebody has put there.
   OwnedFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return OsError("open " + temporary);
-  uint64_t told_us = SteadyUs();
+  uint64_t told_us = MonotonicUs();
   uint64_t count = 0;
   Status written = WriteRdbFile(
       view, [&](ByteView bytes) { return WriteAll(fd.get(), bytes, temporary); },
       [&](uint64_t keys) {
         constexpr uint64_t kTellUs = 100'000;
         count = keys;
-        if (SteadyUs() - told_us < kTellUs) return;
-        told_us = SteadyUs();
+        if (MonotonicUs() - told_us < kTellUs) return;
+        told_us = MonotonicUs();
         SendCount(report, count);
       });
   SendCount(report, count);
@@ -116,9 +110,9 @@ bool RdbChild::NextMessage(MessageBuffer::Message* message) {
       Reap(false);
       return false;
     }
-    const int64_t before = static_cast<int64_t>(messages_.left());
+    const size_t before = messages_.left();
     pipe_open_ = messages_.Fill(child_.pipe_fd.get());
-    if (pipe_open_ && static_cast<int64_t>(messages_.left()) == before) return false;
+    if (pipe_open_ && messages_.left() == before) return false;
   }
   return false;
 }
@@ -176,7 +170,7 @@ RdbImport::~RdbImport() {
 
 bool RdbImport::Work(uint64_t budget_us) {
   constexpr int kStepsPerLook = 16;
-  const uint64_t until_us = SteadyUs() + budget_us;
+  const uint64_t until_us = MonotonicUs() + budget_us;
   while (!ended()) {
     for (int step = 0; step < kStepsPerLook && !receiver_->AtEnd(); ++step) {
       if (Status built = receiver_->Step(); !built) {
@@ -184,7 +178,7 @@ bool RdbImport::Work(uint64_t budget_us) {
         return false;
       }
     }
-    if (SteadyUs() >= until_us) return true;
+    if (MonotonicUs() >= until_us) return true;
     if (!receiver_->AtEnd()) continue;
     MessageBuffer::Message message;
     if (!NextMessage(&message)) return false;

@@ -1,6 +1,6 @@
 #include "server/command/continuation.h"
 
-#include "server/monotonic_time.h"
+#include "storage/base/monotonic_time.h"
 #include "server/resp/reply.h"
 
 namespace verso::server {

@@ -1,9 +1,9 @@
 #include "storage/memory/reclaimer.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "storage/base/check.h"
+#include "storage/base/monotonic_time.h"
 #include "storage/base/unforked_memory.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/store.h"
@@ -64,7 +64,7 @@ void Reclaimer::Release() {
 
 bool Reclaimer::Run(uint64_t budget_us) {
   if (items_.empty()) return false;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(budget_us);
+  const uint64_t end_us = MonotonicUs() + budget_us;
   for (int steps = 1; !items_.empty(); ++steps) {
     // A step may add items: the item is worked on outside the vector.
     ReclaimItem item = std::move(items_.back());
@@ -74,7 +74,7 @@ bool Reclaimer::Run(uint64_t budget_us) {
     bool late = false;
     while (!finished && !late) {
       finished = Step(&item);
-      late = ++steps % 32 == 0 && std::chrono::steady_clock::now() >= end;
+      late = ++steps % 32 == 0 && MonotonicUs() >= end_us;
     }
     if (!finished) items_.insert(items_.begin() + static_cast<ptrdiff_t>(place), std::move(item));
     if (late) break;
@@ -110,7 +110,7 @@ void Reclaimer::StepSubtree(ReclaimItem* item) {
       if (child.birth() > item->above) item->refs.push_back(child);
     });
   }
-  if (item->direct) {
+  if (item->direct || item->line == nullptr) {
     store_->FreePage(ref);
   } else {
     store_->DropDead(*item->line, ref, item->died);

@@ -5,22 +5,19 @@
 // builds a new Store from that map alone. Audits now and then, at restarts and at the end.
 //
 // verso_model_connections_model [seeds] [steps] [first seed]
-#include <unistd.h>
-
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
-#include "server/monotonic_time.h"
 #include "server/server.h"
 #include "storage/base/clock.h"
+#include "storage/base/monotonic_time.h"
 #include "storage/memory/save_walk.h"
 #include "storage/memory/size_class.h"
 #include "storage/memory/store.h"
 #include "tests/model/connections_reference.h"
 #include "tests/model/lines_content.h"
+#include "tests/model/model_run.h"
 
 namespace verso::server {
 namespace {
@@ -32,26 +29,12 @@ using storage::ReadView;
 using storage::Ref;
 using storage::Store;
 
-uint64_t g_seed = 0;
-uint64_t g_step = 0;
+using model::Fail;
+using model::g_seed;
+using model::g_step;
+
 uint64_t g_committed = 0;
 uint64_t g_conflicts = 0;
-
-[[noreturn]] void Fail(const std::string& what) {
-  std::printf("seed %llu step %llu FAILED: %s\n", static_cast<unsigned long long>(g_seed),
-              static_cast<unsigned long long>(g_step), what.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-void OnAbort(int) {
-  char text[96];
-  const int length = std::snprintf(text, sizeof(text), "seed %llu step %llu FAILED: check\n",
-                                   static_cast<unsigned long long>(g_seed),
-                                   static_cast<unsigned long long>(g_step));
-  if (write(1, text, static_cast<size_t>(length)) < 0) std::_Exit(2);
-  std::_Exit(1);
-}
 
 // ---- the reference
 
@@ -707,27 +690,13 @@ class World {
 }  // namespace verso::server
 
 int main(int count, char** arguments) {
-  using namespace verso::server;
-  const auto number = [&](int index, uint64_t otherwise) {
-    return count > index ? std::strtoull(arguments[index], nullptr, 10) : otherwise;
-  };
-  const uint64_t seeds = number(1, 10);
-  const uint64_t steps = number(2, 20'000);
-  const uint64_t first = number(3, 1);
-  std::signal(SIGABRT, OnAbort);
-  std::printf("seeds %llu to %llu, %llu steps each\n", static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + seeds - 1),
-              static_cast<unsigned long long>(steps));
-  for (uint64_t i = 0; i < seeds; ++i) {
-    g_seed = first + i;
-    g_committed = g_conflicts = 0;
-    World(g_seed).Run(steps);
+  using namespace verso;
+  return model::RunSeeds(count, arguments, 10, 20'000, [](uint64_t steps) {
+    server::g_committed = server::g_conflicts = 0;
+    server::World(model::g_seed).Run(steps);
     std::printf("seed %llu: %llu transactions committed, %llu in conflict\n",
-                static_cast<unsigned long long>(g_seed),
-                static_cast<unsigned long long>(g_committed),
-                static_cast<unsigned long long>(g_conflicts));
-    std::fflush(stdout);
-  }
-  std::printf("%llu passed, 0 failed\n", static_cast<unsigned long long>(seeds));
-  return 0;
+                static_cast<unsigned long long>(model::g_seed),
+                static_cast<unsigned long long>(server::g_committed),
+                static_cast<unsigned long long>(server::g_conflicts));
+  });
 }
