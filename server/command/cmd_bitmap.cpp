@@ -169,9 +169,11 @@ Outcome Bitcount(const ReadView& view, CommandContext& context) {
   const uint64_t last = range.last_bit() / 8;
   const auto before = static_cast<unsigned char>(~(0xFF >> (range.first_bit() % 8)));
   const auto after = static_cast<unsigned char>(0x7F >> (range.last_bit() % 8));
-  const auto surplus = static_cast<uint64_t>(
-      std::popcount(static_cast<unsigned char>(ByteAt(view.arena(), *value, first) & before)) +
-      std::popcount(static_cast<unsigned char>(ByteAt(view.arena(), *value, last) & after)));
+  const auto ones_in = [](int byte) -> uint64_t {
+    return static_cast<unsigned>(std::popcount(static_cast<unsigned char>(byte)));
+  };
+  const uint64_t surplus = ones_in(ByteAt(view.arena(), *value, first) & before) +
+                           ones_in(ByteAt(view.arena(), *value, last) & after);
   if (last - first >= kCountAtOnce) {
     return context.Yield(
         std::make_unique<CountContinuation>(key.bytes, first, last - first + 1, surplus));

@@ -12,7 +12,6 @@ namespace {
 
 using storage::Access;
 using storage::Key;
-using storage::KeyEvent;
 using storage::ListEnd;
 using storage::ListSearch;
 using storage::ListWriter;

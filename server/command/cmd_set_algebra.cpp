@@ -141,6 +141,7 @@ std::vector<std::string> KeysFrom(const CommandContext& context, size_t first, s
 std::vector<std::optional<ValueView>> SetsAt(const ReadView& view,
                                              const std::vector<std::string>& keys) {
   std::vector<std::optional<ValueView>> sets;
+  sets.reserve(keys.size());
   for (const std::string& key : keys) {
     sets.push_back(view.Find(view.MakeKey(key), Access::kPeek));
   }

@@ -289,7 +289,7 @@ class StoreBuild final : public AsideStore {
   bool prepared_ = false;
 };
 
-Outcome StoreSorted(WriteView& view, CommandContext& context, SortArgs args) {
+Outcome StoreSorted(WriteView& view, CommandContext& context, const SortArgs& args) {
   const std::optional<ValueView> source = view.FindForWrite(context.KeyAt(view, 1));
   if (!CanBeSorted(source)) return context.Fail(error::kWrongType);
   const Key target = context.KeyAt(view, args.target);
@@ -349,7 +349,7 @@ Outcome Sort(WriteView& view, CommandContext& context) {
   }
   if (args.query.reads_other_keys()) context.ReadsUnnamedKeys();
   if (args.target == 0) return ReplySorted(view, context, std::move(args.query));
-  return StoreSorted(view, context, std::move(args));
+  return StoreSorted(view, context, args);
 }
 
 Outcome SortRo(const ReadView& view, CommandContext& context) {

@@ -212,6 +212,7 @@ std::vector<std::string> KeysOf(const CommandContext& context, const Query& quer
 
 std::vector<Source> SourcesAt(const ReadView& view, const std::vector<std::string>& keys) {
   std::vector<Source> sources;
+  sources.reserve(keys.size());
   for (const std::string& key : keys) {
     sources.push_back(view.Find(view.MakeKey(key), Access::kPeek));
   }

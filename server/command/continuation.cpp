@@ -1,7 +1,7 @@
 #include "server/command/continuation.h"
 
-#include "storage/base/monotonic_time.h"
 #include "server/resp/reply.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::server {
 

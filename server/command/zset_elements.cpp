@@ -15,7 +15,6 @@ namespace verso::server {
 using storage::Access;
 using storage::ItemView;
 using storage::Key;
-using storage::KeyEvent;
 using storage::LexBound;
 using storage::PageArena;
 using storage::ReadView;

@@ -60,18 +60,16 @@ size_t FormatFraction(double value, char* to) {
 
 size_t FormatDouble(double value, char* to) {
   if (std::isnan(value)) {
-    std::memcpy(to, "nan", 3);
-    return 3;
+    return std::string_view("nan").copy(to, 3);
   }
   if (std::isinf(value)) {
-    std::memcpy(to, value > 0 ? "inf" : "-inf", 4);
-    return value > 0 ? 3 : 4;
+    const std::string_view text = value > 0 ? "inf" : "-inf";
+    return text.copy(to, text.size());
   }
   // What an int64 holds with room to spare stands as an integer.
   if (std::fabs(value) < 0x1p62 && value == std::trunc(value)) {
     if (value == 0 && std::signbit(value)) {
-      std::memcpy(to, "-0", 2);
-      return 2;
+      return std::string_view("-0").copy(to, 2);
     }
     return static_cast<size_t>(std::to_chars(to, to + 32, static_cast<int64_t>(value)).ptr - to);
   }
