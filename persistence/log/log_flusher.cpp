@@ -13,7 +13,6 @@ namespace verso::persistence {
 namespace {
 
 constexpr uint64_t kSecondUs = 1'000'000;
-constexpr uint64_t kRetryUs = kSecondUs / 2;
 constexpr uint64_t kDropRetryUs = 5 * kSecondUs;
 constexpr int kPiecesMax = 64;
 // Segments come and go without allocating up to here (W6).
@@ -30,6 +29,7 @@ alignas(4096) const char kZeros[uint64_t{64} << 10] = {};
 LogFlusher::LogFlusher(FlusherStart start)
     : place_(start.place),
       event_fd_(start.event_fd),
+      retry_us_(start.retry_us),
       segments_(std::move(start.segments)),
       policy_(start.policy),
       written_(start.sequence),
@@ -344,7 +344,7 @@ void LogFlusher::NoSpace(const LogFailure& failure) {
   current_.zeroed = UINT64_MAX;
   CutZeros(&current_);
   if (Failed()) return;
-  retry_at_us_ = SteadyUs() + kRetryUs;
+  retry_at_us_ = SteadyUs() + retry_us_;
   may_zero_ = false;
   failure_.store(static_cast<uint64_t>(LogHealth::kNoSpace) << 62 |
                      static_cast<uint64_t>(failure.step) << 54 |
@@ -457,7 +457,7 @@ void LogFlusher::CollectChore() {
       if (!failure) {
         prepared_ = std::move(chore_.made);
       } else if (failure.MayPass()) {
-        prepare_at_us_ = now + kRetryUs;
+        prepare_at_us_ = now + retry_us_;
       } else {
         Fail(failure), Signal();
       }

@@ -39,6 +39,7 @@ struct FlusherStart {
   uint64_t index = 0;
   uint64_t sequence = 0;  // written and durable
   SyncPolicy policy = SyncPolicy::kEverySecond;
+  uint64_t retry_us = 0;
   LogChunk* chunk = nullptr;
   struct Segment {
     uint64_t index;
@@ -146,6 +147,7 @@ class LogFlusher {
   // Constant after construction.
   LogPlace place_;
   int event_fd_;
+  uint64_t retry_us_;
 
   // The flusher's.
   Segment current_;

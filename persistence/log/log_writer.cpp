@@ -77,6 +77,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Open(const LogWriterOptions& given
   }
   start.sequence = options.last_sequence;
   start.policy = options.policy;
+  start.retry_us = options.retry_us;
   const OpeningMark mark{options.last_sequence, options.last_sequence,
                          options.fresh_start ? kMarkFreshStart : uint16_t{0}};
   if (const LogFailure failure =

@@ -34,6 +34,7 @@ struct LogWriterOptions {
   LogSystem* system = nullptr;                  // null: the real one
   uint64_t segment_bytes_max = uint64_t{256} << 20;
   uint32_t record_bytes_max = kRecordBytesMax;  // larger units are split
+  uint64_t retry_us = 500'000;                  // without room: when to try again
 };
 
 class LogWriter {
