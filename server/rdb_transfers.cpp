@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "server/command/key_effect.h"
 #include "server/logging.h"
 #include "server/server.h"
 #include "storage/memory/branches.h"
@@ -82,6 +83,21 @@ Status RdbTransfers::StartImport(const std::string& path, ByteView name, ClientH
   import_->name = name;
   LogNotice("Import of {} started", path);
   return {};
+}
+
+// The file may be gone when the log is replayed, so the log has what was in it: that a line without
+// a name was made, its keys as they come, then its name.
+void RdbTransfers::RecordImport() {
+  ServerState& state = server_->state();
+  UnitScope unit = state.UnitOfMain();
+  unit.Emit({"SNAPSHOT", "IMPORT", "LINE", std::to_string(import_job_->line().id()), "BEGIN"});
+  import_job_->set_key_built(
+      [this, &state](const storage::ReadView& view, const storage::Key& key) {
+        if (state.effect_consumer == nullptr) return;
+        // As it stands, though its time may have come since: the end of the import judges that.
+        KeyEffects effects(&state, import_job_->line());
+        effects.Add(view, key);
+      });
 }
 
 Status RdbTransfers::StartLoad(const std::string& path) {
@@ -171,7 +187,14 @@ void RdbTransfers::ImportEnded() {
     LogWarning("{} held what is not kept: {}", import_->path, import_job_->skipped());
   }
   if (loading_) return LoadEnded();
+  const std::string line_id = std::to_string(import_job_->line().id());
   import_->error = NameImport();
+  UnitScope unit = server_->state().UnitOfMain();
+  if (import_->error.empty()) {
+    unit.Emit({"SNAPSHOT", "IMPORT", "LINE", line_id, "AS", import_->name});
+  } else {
+    unit.Emit({"SNAPSHOT", "IMPORT", "LINE", line_id, "FAILED"});
+  }
   import_->ended = true;
   last_.import_keys = import_job_->keys();
   last_.import_error = import_->error;

@@ -75,6 +75,7 @@ class RdbTransfers final : private PollTarget {
   void OnReady(uint32_t) override {}  // the turn that follows does the work
   void ExportEnded();
   void ImportEnded();
+  void RecordImport();
   // Empty: the snapshot is there.
   std::string NameImport();
   void LoadEnded();

@@ -470,7 +470,6 @@ uint64_t Server::RunCron() {
   state_.now_ms = clock_->NowMs();
   memory_peak_ = std::max(memory_peak_, state_.used_memory());
   ExpireSome();
-  store_->snapshots().DropDue(state_.now_ms);
   state_.txns.ExpireIdle(state_.now_ms);
   snapshot_schedule_.Run(state_);
   EndOverdue();

@@ -44,6 +44,8 @@ class ChangeTracker final : public storage::KeyObserver {
   void set_consumer(EffectConsumer* consumer) { consumer_ = consumer; }
 
  private:
+  void RecordExpired(int db, const storage::Key& key);
+
   ServerState* state_;
   uint64_t changes_ = 0;
   uint64_t changes_at_save_ = 0;
@@ -71,7 +73,9 @@ struct ServerState {
   TxnRegistry txns;
   storage::Store* store = nullptr;
   EffectConsumer* effect_consumer = nullptr;  // the log and the replicas, when there are any
-  uint64_t now_ms = 0;                        // of this turn: commands are judged by it
+  UnitWriter unit;                            // what effects reach it through
+  uint64_t merges_begun = 0;
+  uint64_t now_ms = 0;  // of this turn: commands are judged by it
   // Of this turn, too: what clients and bookkeeping take. maxmemory counts it.
   uint64_t bytes_outside_arena = 0;
   ClientPause pause;
@@ -122,6 +126,14 @@ struct ServerState {
     blocked.LineReplaced(b.id(), a.id());
     blocked.LineReplaced(kAside, b.id());
   }
+  // The unit of something that a session does beside the data: within an EXEC, a part of that.
+  UnitScope UnitOf(const Session& session) {
+    return UnitScope(&unit, effect_consumer, LineOf(session).id(), session.db);
+  }
+  // The same of what happens by itself.
+  UnitScope UnitOfMain() { return UnitScope(&unit, effect_consumer, store->main().id(), 0); }
+  // What a handler's effects go to; null: nobody listens.
+  UnitWriter* effects() { return effect_consumer != nullptr ? &unit : nullptr; }
   uint64_t used_memory() const { return store->arena().bytes_allocated() + bytes_outside_arena; }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "server/command/version_ref.h"
 #include "server/logging.h"
 #include "storage/memory/snapshots.h"
 
@@ -11,9 +12,12 @@ namespace verso::server {
 constexpr std::string_view kPrefix = "auto:";
 
 void SnapshotSchedule::Run(ServerState& state) {
+  if (state.loading) return;
   const Settings& settings = state.settings;
-  if (settings.snapshot_auto_seconds == 0 || state.loading || state.now_ms < next_ms_) return;
   storage::Snapshots& snapshots = state.store->snapshots();
+  UnitScope unit = state.UnitOfMain();
+  DropSnapshots(*state.store, &unit, snapshots.Due(state.now_ms));
+  if (settings.snapshot_auto_seconds == 0 || state.now_ms < next_ms_) return;
   const auto every_ms = static_cast<uint64_t>(settings.snapshot_auto_seconds) * 1000;
   uint64_t newest_ms = 0;
   for (const auto* entry : snapshots.ByAge(kPrefix)) {
@@ -27,11 +31,13 @@ void SnapshotSchedule::Run(ServerState& state) {
                      settings.snapshot_max);
       } else {
         snapshots.Take(name, state.store->branches().main(), state.now_ms, 0);
+        unit.Emit({"SNAPSHOT", "CREATE", name, "FROM", "main"});
       }
     }
     newest_ms = state.now_ms;
   }
-  snapshots.DropOldest(kPrefix, static_cast<size_t>(settings.snapshot_auto_keep));
+  const auto keep = static_cast<size_t>(settings.snapshot_auto_keep);
+  DropSnapshots(*state.store, &unit, snapshots.Oldest(kPrefix, keep));
   next_ms_ = newest_ms + every_ms;
 }
 

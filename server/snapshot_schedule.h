@@ -1,5 +1,6 @@
-// Automatic snapshots of main: `snapshot-auto SECONDS KEEP` takes one named auto:<unix-ms> every so
-// often and keeps the newest KEEP of them. After a restart the saved ones count.
+// Snapshots that come and go by themselves: those whose time (EX) has come, and the automatic ones
+// of main: `snapshot-auto SECONDS KEEP` takes one named auto:<unix-ms> every so often and keeps the
+// newest KEEP of them. After a restart the saved ones count.
 #pragma once
 
 #include "server/server_state.h"

@@ -193,6 +193,7 @@ Status RdbRecordReceiver::End() {
   builder_.reset();
   if (deadline_ms_ != storage::kNoDeadline) view_->SetDeadline(key_, deadline_ms_, kBuilt);
   ++keys_;
+  if (key_built_ != nullptr) key_built_(*view_, key_);
   return {};
 }
 

@@ -65,6 +65,9 @@ class RdbRecordReceiver {
   // One record. Requires: !AtEnd(). Fails: kOutOfMemory; kCorruption: a key, member ... twice.
   Status Step();
   uint64_t keys() const { return keys_; }
+  // Hears of each key that is complete.
+  using KeyBuilt = std::function<void(const storage::ReadView& view, const storage::Key& key)>;
+  void set_key_built(KeyBuilt built) { key_built_ = std::move(built); }
 
  private:
   Status Begin();
@@ -78,6 +81,7 @@ class RdbRecordReceiver {
   const storage::CollectionLimits& limits_;
   uint64_t moment_ms_;
   uint64_t keys_ = 0;
+  KeyBuilt key_built_;
   std::optional<RdbInput> in_;
 
   // The key that is being built; `builder_` is null for one that is left out.

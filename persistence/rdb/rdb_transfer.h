@@ -77,6 +77,10 @@ class RdbImport : public RdbChild {
   // Builds for about so long. True: there is more to do at once. Never blocks.
   bool Work(uint64_t budget_us);
   uint64_t keys() const { return receiver_->keys(); }
+  void set_key_built(RdbRecordReceiver::KeyBuilt built) {
+    receiver_->set_key_built(std::move(built));
+  }
+  const storage::Line& line() const { return *line_; }  // until it is taken
   // What the file held that is not kept, empty if nothing.
   const std::string& skipped() const { return skipped_; }
   // Requires: ended() without an error. The caller gives the line a name, or drops it.

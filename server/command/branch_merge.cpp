@@ -33,10 +33,21 @@ struct MergeOptions {
 
 class MergeReply final : public Continuation {
  public:
-  MergeReply(Dispatcher* dispatcher, MergeOptions options)
-      : dispatcher_(*dispatcher), state_(dispatcher->state()), options_(std::move(options)) {}
+  MergeReply(Dispatcher* dispatcher, Session* session, MergeOptions options)
+      : dispatcher_(*dispatcher),
+        state_(dispatcher->state()),
+        session_(*session),
+        options_(std::move(options)) {}
+  ~MergeReply() override { Forget(); }
 
   bool Run(const ReadView&, Slice& slice) override {
+    if (GoOn(slice)) return true;
+    if (token_.empty() && !options_.dry && merge_ != nullptr) TellBegun();
+    return false;
+  }
+
+ private:
+  bool GoOn(Slice& slice) {
     // Either may have gone, or go on as another line, since the last slice.
     storage::Branches& branches = state_.store->branches();
     Branch* const from = branches.Find(options_.from);
@@ -64,7 +75,7 @@ class MergeReply final : public Continuation {
       constexpr uint64_t kKeysAtOnce = 64;
       for (; keys_ready_ < merge_->applied(); keys_ready_ += kKeysAtOnce) {
         if (slice.SpentNow()) return false;
-        if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), keys_ready_)) {
+        if (!dispatcher_.ReserveForUnit(session_, merge_->payload_bytes(), keys_ready_)) {
           return Fail(slice, error::kOom);
         }
       }
@@ -75,9 +86,25 @@ class MergeReply final : public Continuation {
     return true;
   }
 
- private:
+  // What is merged is the version that it began with (M5 of merge_bases.h): in a replay all comes
+  // at the instant at which it ended, when `from` may have gone on. Called in the turn that pinned
+  // it.
+  void TellBegun() {
+    token_ = std::to_string(state_.merges_begun++);
+    state_.store->branches().merge_bases().Begun(token_, *merge_->from(),
+                                                 merge_->from_pin().epoch());
+    UnitScope unit = state_.UnitOf(session_);
+    unit.Emit({"BRANCH", "MERGE", options_.from, "INTO", options_.into, "BEGUN", token_});
+  }
+
+  void Forget() {
+    if (!token_.empty()) state_.store->branches().merge_bases().ForgetBegun(token_);
+    token_.clear();
+  }
+
   void Begin(const Branch& from, const Branch& into) {
     Store& store = *state_.store;
+    Forget();
     merge_.reset();
     keys_ready_ = 0;
     from_line_ = from.line->id();
@@ -104,15 +131,19 @@ class MergeReply final : public Continuation {
     }
     const uint64_t applied = stops ? 0 : merge_->applied();
     if (merge_->applies()) {
-      if (!dispatcher_.ReserveForUnit(merge_->payload_bytes(), applied)) {
+      if (!dispatcher_.ReserveForUnit(session_, merge_->payload_bytes(), applied)) {
         Fail(slice, error::kOom);
         return;
       }
-      KeyEffects effects(state_.effect_consumer, *into.line);
+      KeyEffects effects(&state_, *into.line);
       merge_->Commit(state_.now_ms, [&effects](const ReadView& view, const storage::Key& key) {
         effects.Add(view, key);
       });
       store.branches().merge_bases().Merged(from, into, *from.line, merge_->from_pin().epoch());
+      // No token: it began at this instant.
+      std::vector<ByteView> words = {"BRANCH", "MERGE", from.name, "INTO", into.name, "MERGED"};
+      if (!token_.empty()) words.emplace_back(token_);
+      effects.unit().Emit(words);
     }
     Reply(slice.reply(), into, applied, merge_->ConflictKeys(kConflictsInReply));
   }
@@ -144,11 +175,13 @@ class MergeReply final : public Continuation {
 
   Dispatcher& dispatcher_;
   ServerState& state_;
+  Session& session_;
   const MergeOptions options_;
   storage::LineId from_line_ = 0;
   storage::LineId into_line_ = 0;
   std::unique_ptr<BranchMerge> merge_;
   uint64_t keys_ready_ = 0;
+  std::string token_;  // of the version that it began with; empty: that was in this slice
 };
 
 // False: the error is replied.
@@ -178,16 +211,45 @@ bool ReadMergeOptions(CommandContext& context, MergeOptions* options) {
   return args.ok();
 }
 
+// From the log: BEGUN token, or MERGED [token]. What it changed is there as commands about keys.
+Outcome ReplayMerge(ServerState& state, CommandContext& context) {
+  Store& store = *state.store;
+  storage::MergeBases& bases = store.branches().merge_bases();
+  if (context.size() < 6) return context.Fail(error::kSyntax);
+  const Branch* const from = store.branches().Find(context[2]);
+  const Branch* const into = store.branches().Find(context[4]);
+  if (from == nullptr || into == nullptr || from == into) {
+    return context.Fail(NoRef(from == nullptr ? context[2] : context[4]));
+  }
+  const bool begun = EqualsIgnoreCase(context[5], "begun");
+  const ByteView token = context.size() > 6 ? context[6] : ByteView();
+  const storage::PinHandle now = store.PinForRead(*from->line, state.now_ms);
+  if (begun) {
+    bases.Begun(token, *from->line, now.epoch());
+  } else if (token.empty()) {
+    bases.Merged(*from, *into, *from->line, now.epoch());
+  } else {
+    const storage::LineVersion version = bases.FindBegun(token);
+    if (version.line != from->line) return context.Fail("ERR no merge has begun with that version");
+    bases.Merged(*from, *into, *version.line, version.epoch);
+    bases.ForgetBegun(token);
+  }
+  context.reply().Ok();
+  return Outcome::kDone;
+}
+
 }  // namespace
 
 Outcome MergeBranches(Dispatcher& dispatcher, CommandContext& context) {
   ServerState& state = dispatcher.state();
+  if (context.session().internal) return ReplayMerge(state, context);
   MergeOptions options;
   options.from = context[2];
   options.into = BranchOf(*state.store, context.session())->name;
   if (!ReadMergeOptions(context, &options)) return Outcome::kDone;
-  return context.RunOrYield(state.HeadOf(context.session()),
-                            std::make_unique<MergeReply>(&dispatcher, std::move(options)));
+  return context.RunOrYield(
+      state.HeadOf(context.session()),
+      std::make_unique<MergeReply>(&dispatcher, &context.session(), std::move(options)));
 }
 
 }  // namespace verso::server

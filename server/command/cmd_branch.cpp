@@ -6,6 +6,7 @@
 #include "server/command/arg_reader.h"
 #include "server/command/branch_merge.h"
 #include "server/command/command_families.h"
+#include "server/command/dispatcher.h"
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
 #include "server/command/version_list.h"
@@ -28,8 +29,8 @@ uint64_t ClientsOf(Server& server, const Branch& branch) {
 }
 
 // False: -NOREF has been replied.
-bool FindBranch(Server& server, CommandContext& context, ByteView name, Branch** branch) {
-  *branch = server.store().branches().Find(name);
+bool FindBranch(Store& store, CommandContext& context, ByteView name, Branch** branch) {
+  *branch = store.branches().Find(name);
   if (*branch == nullptr) context.reply().Error(NoRef(name));
   return *branch != nullptr;
 }
@@ -74,7 +75,7 @@ Outcome BranchList(Server& server, CommandContext& context) {
 Outcome BranchInfo(Server& server, CommandContext& context) {
   if (context.size() > 3) return context.Fail(error::WrongArity("branch|info"));
   Branch* branch = BranchOf(server.store(), context.session());
-  if (context.size() == 3 && !FindBranch(server, context, context[2], &branch)) {
+  if (context.size() == 3 && !FindBranch(server.store(), context, context[2], &branch)) {
     return Outcome::kDone;
   }
   std::vector<VersionRow> rows;
@@ -89,89 +90,111 @@ Outcome BranchCurrent(Server& server, CommandContext& context) {
 
 // ---- making, using, ending
 
-Outcome BranchCreate(Server& server, CommandContext& context) {
-  Store& store = server.store();
+Outcome BranchCreate(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
+  Store& store = *state.store;
+  const Session& session = context.session();
   const ByteView name = context[2];
-  VersionRef ref{.branch = BranchOf(store, context.session())};
+  VersionRef ref{.branch = BranchOf(store, session)};
+  ByteView from;
+  storage::LineId line_id = 0;
   ArgReader args(context, 3);
-  if (!args.AtEnd() && (args.remaining() != 2 || !args.Take("from"))) {
-    return context.Fail(error::kSyntax);
+  while (args.ok() && !args.AtEnd()) {
+    if (from.data() == nullptr && args.remaining() > 1 && args.Take("from")) {
+      from = args.Next();
+    } else if (!TakeLine(session, &args, &line_id)) {
+      args.SetError(error::kSyntax);
+    }
   }
+  if (!args.ok()) return context.Fail(args.error());
   if (!CheckFree(store, context, name)) return Outcome::kDone;
-  if (!args.AtEnd() && !ReadRef(store, context, args.Next(), &ref)) return Outcome::kDone;
-  const auto most = static_cast<size_t>(server.state().settings.branch_max);
-  if (store.branches().size() >= most) {
+  if (from.data() != nullptr && !ReadRef(store, context, from, &ref)) return Outcome::kDone;
+  const auto most = static_cast<size_t>(state.settings.branch_max);
+  if (!session.internal && store.branches().size() >= most) {
     return context.Fail("ERR branch limit reached (branch-max " + std::to_string(most) + ")");
   }
+  if (!UseLine(store, context, line_id)) return Outcome::kDone;
+  UnitScope unit = state.UnitOf(session);
   storage::Line* line = nullptr;
-  const uint64_t now_ms = server.state().now_ms;
-  const storage::PinHandle held = HoldRef(store, ref, now_ms, &line);
+  const storage::PinHandle held = HoldRef(store, ref, state.now_ms, &line);
   const ByteView parent = ref.branch != nullptr ? ref.branch->name : ByteView(ref.snapshot->branch);
-  store.branches().Add(name, *line, held.epoch(), parent, now_ms);
+  const Branch& made = store.branches().Add(name, *line, held.epoch(), parent, state.now_ms);
+  unit.Emit(
+      {"BRANCH", "CREATE", name, "FROM", ref.name(), "LINE", std::to_string(made.line->id())});
   context.reply().Integer(static_cast<int64_t>(held.epoch()));
   return Outcome::kDone;
 }
 
 Outcome BranchUse(Server& server, CommandContext& context) {
   Branch* branch = nullptr;
-  if (!FindBranch(server, context, context[2], &branch)) return Outcome::kDone;
+  if (!FindBranch(server.store(), context, context[2], &branch)) return Outcome::kDone;
   context.session().branch = branch == &server.store().branches().main() ? nullptr : branch;
   context.reply().Ok();
   return Outcome::kDone;
 }
 
-Outcome BranchRename(Server& server, CommandContext& context) {
-  Store& store = server.store();
+Outcome BranchRename(Dispatcher& dispatcher, CommandContext& context) {
+  Store& store = *dispatcher.state().store;
   const ByteView from = context[2];
   const ByteView to = context[3];
   Branch* branch = nullptr;
   if (from != to && !CheckFree(store, context, to)) return Outcome::kDone;
-  if (!FindBranch(server, context, from, &branch)) return Outcome::kDone;
+  if (!FindBranch(store, context, from, &branch)) return Outcome::kDone;
   if (branch == &store.branches().main()) return context.Fail("ERR main cannot be renamed");
   if (from != to) {
+    UnitScope unit = dispatcher.state().UnitOf(context.session());
     store.snapshots().BranchRenamed(from, to);
     store.branches().Rename(branch, to);
+    unit.Emit(context.arguments());
   }
   context.reply().Ok();
   return Outcome::kDone;
 }
 
-Outcome BranchDrop(Server& server, CommandContext& context) {
-  Store& store = server.store();
+Outcome BranchDrop(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
+  Store& store = *state.store;
   Branch* const branch = store.branches().Find(context[2]);
   if (branch == nullptr) {
     context.reply().Integer(0);
     return Outcome::kDone;
   }
   if (branch == &store.branches().main()) return context.Fail("ERR main cannot be dropped");
-  const uint64_t clients = ClientsOf(server, *branch);
+  uint64_t clients = context.session().branch == branch ? 1 : 0;
+  if (dispatcher.server() != nullptr) clients = ClientsOf(*dispatcher.server(), *branch);
   if (clients != 0) {
     return context.Fail("INUSE " + std::to_string(clients) + " connections work in the branch");
   }
+  UnitScope unit = state.UnitOf(context.session());
   // Who watches a key of it does so from another branch.
-  server.state().changes.DatabaseChanged(*branch->line, -1, "drop", 1);
+  state.changes.DatabaseChanged(*branch->line, -1, "drop", 1);
   store.branches().Drop(branch);
+  unit.Emit(context.arguments());
   context.reply().Integer(1);
   return Outcome::kDone;
 }
 
-Outcome BranchReset(Server& server, CommandContext& context) {
+Outcome BranchReset(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
   Branch* branch = nullptr;
   VersionRef ref;
-  if (!FindBranch(server, context, context[2], &branch)) return Outcome::kDone;
-  if (!ReadRef(server.store(), context, context[3], &ref)) return Outcome::kDone;
-  const storage::Epoch version = RestartBranch(server.state(), branch, ref, false);
+  if (!FindBranch(*state.store, context, context[2], &branch)) return Outcome::kDone;
+  if (!ReadRef(*state.store, context, context[3], &ref)) return Outcome::kDone;
+  const storage::Epoch version = RestartBranch(state, context.session(), branch, ref, false);
   context.reply().Integer(static_cast<int64_t>(version));
   return Outcome::kDone;
 }
 
-Outcome BranchPromote(Server& server, CommandContext& context) {
-  Branches& branches = server.store().branches();
+Outcome BranchPromote(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
+  Branches& branches = state.store->branches();
   Branch* branch = nullptr;
-  if (!FindBranch(server, context, context[2], &branch)) return Outcome::kDone;
+  if (!FindBranch(*state.store, context, context[2], &branch)) return Outcome::kDone;
   if (branch != &branches.main()) {
+    UnitScope unit = state.UnitOf(context.session());
     branches.Exchange(&branches.main(), branch);
-    server.state().LinesExchanged(*branch->line, *branches.main().line, "promote");
+    state.LinesExchanged(*branch->line, *branches.main().line, "promote");
+    unit.Emit(context.arguments());
   }
   context.reply().Ok();
   return Outcome::kDone;
@@ -204,7 +227,7 @@ constexpr ArgSpec kMergeArgs[] = {
 constexpr CommandSpec kSubcommands[] = {
     {.name = "create",
      .arity = -3,
-     .flags = kNoScript | kFast,
+     .flags = kNoScript | kFast | kMayReplicate,
      .group = Group::kServer,
      .args = kCreateArgs,
      .since = "0.1.0",
@@ -248,7 +271,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &BranchUse},
     {.name = "rename",
      .arity = 4,
-     .flags = kNoScript | kFast,
+     .flags = kNoScript | kFast | kMayReplicate,
      .group = Group::kServer,
      .args = kRenameArgs,
      .since = "0.1.0",
@@ -257,7 +280,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &BranchRename},
     {.name = "drop",
      .arity = 3,
-     .flags = kNoScript,
+     .flags = kNoScript | kMayReplicate,
      .group = Group::kServer,
      .args = kNameArg,
      .since = "0.1.0",
@@ -266,7 +289,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &BranchDrop},
     {.name = "reset",
      .arity = 4,
-     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous,
+     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous | kMayReplicate,
      .group = Group::kServer,
      .args = kResetArgs,
      .since = "0.1.0",
@@ -285,7 +308,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &MergeBranches},
     {.name = "promote",
      .arity = 3,
-     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous,
+     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous | kMayReplicate,
      .group = Group::kServer,
      .args = kNameArg,
      .since = "0.1.0",

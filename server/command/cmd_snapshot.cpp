@@ -5,6 +5,7 @@
 
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
+#include "server/command/dispatcher.h"
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
@@ -78,9 +79,11 @@ Outcome SnapshotInfo(Server& server, CommandContext& context) {
 
 // ---- naming
 
-Outcome SnapshotCreate(Server& server, CommandContext& context) {
+Outcome SnapshotCreate(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
   const ByteView name = context[2];
-  const uint64_t now_ms = server.state().now_ms;
+  const uint64_t now_ms = state.now_ms;
+  const bool internal = context.session().internal;
   ByteView from;
   uint64_t deadline_ms = 0;
   bool replace = false;
@@ -95,6 +98,8 @@ Outcome SnapshotCreate(Server& server, CommandContext& context) {
         args.SetError("ERR invalid expire time in 'snapshot|create' command");
       }
       deadline_ms = now_ms + static_cast<uint64_t>(seconds) * 1000;
+    } else if (internal && args.remaining() > 1 && args.Take("pxat")) {
+      deadline_ms = static_cast<uint64_t>(args.Integer());
     } else if (args.Take("replace")) {
       replace = true;
     } else {
@@ -103,16 +108,17 @@ Outcome SnapshotCreate(Server& server, CommandContext& context) {
   }
   if (!args.ok()) return context.Fail(args.error());
 
-  Store& store = server.store();
+  Store& store = *state.store;
   Snapshots& snapshots = store.snapshots();
   const bool replaces = replace && snapshots.Find(name) != nullptr;
   VersionRef ref{.branch = BranchOf(store, context.session())};
   if (!replaces && !CheckFree(store, context, name)) return Outcome::kDone;
   if (from.data() != nullptr && !ReadRef(store, context, from, &ref)) return Outcome::kDone;
-  const auto most = static_cast<size_t>(server.state().settings.snapshot_max);
-  if (!replaces && snapshots.size() >= most) {
+  const auto most = static_cast<size_t>(state.settings.snapshot_max);
+  if (!replaces && !internal && snapshots.size() >= most) {
     return context.Fail("ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")");
   }
+  UnitScope unit = state.UnitOf(context.session());
   const Snapshot* made;
   if (ref.snapshot == nullptr) {
     if (replaces) snapshots.Drop(name);
@@ -124,44 +130,62 @@ Outcome SnapshotCreate(Server& server, CommandContext& context) {
     if (replaces) snapshots.Drop(name);
     made = &snapshots.TakeOf(name, of, deadline_ms);
   }
+  if (unit.wanted()) {
+    const std::string deadline = std::to_string(deadline_ms);
+    std::vector<ByteView> words = {"SNAPSHOT", "CREATE", name, "FROM", ref.name()};
+    if (deadline_ms != 0) words.insert(words.end(), {"PXAT", deadline});
+    if (replaces) words.emplace_back("REPLACE");
+    unit.Emit(words);
+  }
   context.reply().Integer(static_cast<int64_t>(made->epoch));
   return Outcome::kDone;
 }
 
-Outcome SnapshotDrop(Server& server, CommandContext& context) {
-  int64_t dropped = 0;
+Outcome SnapshotDrop(Dispatcher& dispatcher, CommandContext& context) {
+  storage::Store& store = *dispatcher.state().store;
+  std::vector<std::string> names;
   for (size_t i = 2; i < context.size(); ++i) {
-    dropped += server.store().snapshots().Drop(context[i]) ? 1 : 0;
+    const bool twice = std::find(names.begin(), names.end(), context[i]) != names.end();
+    if (!twice && store.snapshots().Find(context[i]) != nullptr) names.emplace_back(context[i]);
   }
-  context.reply().Integer(dropped);
+  UnitScope unit = dispatcher.state().UnitOf(context.session());
+  DropSnapshots(store, &unit, names);
+  context.reply().Integer(static_cast<int64_t>(names.size()));
   return Outcome::kDone;
 }
 
-Outcome SnapshotRename(Server& server, CommandContext& context) {
-  Store& store = server.store();
+Outcome SnapshotRename(Dispatcher& dispatcher, CommandContext& context) {
+  Store& store = *dispatcher.state().store;
   const ByteView from = context[2];
   const ByteView to = context[3];
   if (from != to && !CheckFree(store, context, to)) return Outcome::kDone;
   if (store.snapshots().Find(from) == nullptr) return context.Fail(NoRef(from));
-  if (from != to) store.snapshots().Rename(from, to);
+  if (from != to) {
+    UnitScope unit = dispatcher.state().UnitOf(context.session());
+    store.snapshots().Rename(from, to);
+    unit.Emit(context.arguments());
+  }
   context.reply().Ok();
   return Outcome::kDone;
 }
 
 // ---- going back
 
-Outcome SnapshotRollback(Server& server, CommandContext& context) {
-  Store& store = server.store();
-  storage::Branch* branch = BranchOf(store, context.session());
+Outcome SnapshotRollback(Dispatcher& dispatcher, CommandContext& context) {
+  ServerState& state = dispatcher.state();
+  Store& store = *state.store;
+  const Session& session = context.session();
+  storage::Branch* branch = BranchOf(store, session);
   bool backup = true;
   ByteView name;
+  storage::LineId line = 0;
   ArgReader args(context, 3);
   while (args.ok() && !args.AtEnd()) {
     if (args.remaining() > 1 && args.Take("branch")) {
       name = args.Next();
     } else if (args.Take("nobackup")) {
       backup = false;
-    } else {
+    } else if (!TakeLine(session, &args, &line)) {
       args.SetError(error::kSyntax);
     }
   }
@@ -170,7 +194,9 @@ Outcome SnapshotRollback(Server& server, CommandContext& context) {
   if (!ReadRef(store, context, context[2], &ref)) return Outcome::kDone;
   if (name.data() != nullptr) branch = store.branches().Find(name);
   if (branch == nullptr) return context.Fail(NoRef(name));
-  context.reply().Integer(static_cast<int64_t>(RestartBranch(server.state(), branch, ref, backup)));
+  if (!UseLine(store, context, line)) return Outcome::kDone;
+  const storage::Epoch version = RestartBranch(state, session, branch, ref, backup);
+  context.reply().Integer(static_cast<int64_t>(version));
   return Outcome::kDone;
 }
 
@@ -209,7 +235,7 @@ constexpr ArgSpec kRollbackArgs[] = {
 constexpr CommandSpec kSubcommands[] = {
     {.name = "create",
      .arity = -3,
-     .flags = kNoScript | kFast,
+     .flags = kNoScript | kFast | kMayReplicate,
      .group = Group::kServer,
      .args = kCreateArgs,
      .since = "0.1.0",
@@ -236,7 +262,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &SnapshotInfo},
     {.name = "drop",
      .arity = -3,
-     .flags = kNoScript | kFast,
+     .flags = kNoScript | kFast | kMayReplicate,
      .group = Group::kServer,
      .args = kDropArgs,
      .since = "0.1.0",
@@ -245,7 +271,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &SnapshotDrop},
     {.name = "rename",
      .arity = 4,
-     .flags = kNoScript | kFast,
+     .flags = kNoScript | kFast | kMayReplicate,
      .group = Group::kServer,
      .args = kRenameArgs,
      .since = "0.1.0",
@@ -263,7 +289,7 @@ constexpr CommandSpec kSubcommands[] = {
      .run = &SnapshotDiff},
     {.name = "rollback",
      .arity = -3,
-     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous,
+     .flags = kNoTxn | kAdmin | kNoScript | kNoMulti | kDangerous | kMayReplicate,
      .group = Group::kServer,
      .args = kRollbackArgs,
      .since = "0.1.0",
@@ -280,8 +306,8 @@ constexpr CommandSpec kSubcommands[] = {
      .summary = "Writes a version to a dump file that other servers read, in the background.",
      .run = &SnapshotExport},
     {.name = "import",
-     .arity = 5,
-     .flags = kAdmin | kNoScript | kNoMulti | kDangerous,
+     .arity = -5,
+     .flags = kAdmin | kNoScript | kNoMulti | kDangerous | kMayReplicate,
      .group = Group::kServer,
      .args = kImportArgs,
      .since = "0.1.0",

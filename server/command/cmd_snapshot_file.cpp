@@ -1,5 +1,6 @@
 // SNAPSHOT EXPORT and SNAPSHOT IMPORT: versions as dump files that other servers read and write.
 #include "server/command/arg_reader.h"
+#include "server/command/dispatcher.h"
 #include "server/command/snapshot_file.h"
 #include "server/command/version_ref.h"
 #include "server/server.h"
@@ -38,8 +39,45 @@ Outcome SnapshotExport(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
+namespace {
+
+// From the log: LINE id BEGIN, AS name or FAILED. In between its keys come as commands in that
+// line.
+Outcome ReplayImport(ServerState& state, CommandContext& context) {
+  storage::Store& store = *state.store;
+  ArgReader args(context, 2);
+  storage::LineId id = 0;
+  if (!TakeLine(context.session(), &args, &id) || !args.ok() || args.AtEnd()) {
+    return context.Fail(error::kSyntax);
+  }
+  if (args.Take("begin")) {
+    if (!UseLine(store, context, id)) return Outcome::kDone;
+    store.NewUnnamed();
+    context.reply().Ok();
+    return Outcome::kDone;
+  }
+  storage::Line* const line = store.FindUnnamed(id);
+  if (line == nullptr) return context.Fail("ERR no line is being imported under this id");
+  if (args.Take("failed")) {
+    store.DropHead(line);
+  } else if (!args.Take("as") || args.AtEnd()) {
+    return context.Fail(error::kSyntax);
+  } else {
+    const ByteView name = args.Next();
+    if (!CheckFree(store, context, name)) return Outcome::kDone;
+    store.snapshots().TakeUnnamed(name, line, state.now_ms);
+  }
+  context.reply().Ok();
+  return Outcome::kDone;
+}
+
+}  // namespace
+
 // It waits for the import as a client waits for the end of CLIENT PAUSE, and is run once more then.
-Outcome SnapshotImport(Server& server, CommandContext& context) {
+Outcome SnapshotImport(Dispatcher& dispatcher, CommandContext& context) {
+  if (context.session().internal) return ReplayImport(dispatcher.state(), context);
+  if (context.size() != 5) return context.Fail(error::WrongArity("snapshot|import"));
+  Server& server = *dispatcher.server();
   RdbTransfers& transfers = server.transfers();
   const ByteView name = context[4];
   std::string path;

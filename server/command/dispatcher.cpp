@@ -23,16 +23,28 @@ void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage:
   changes_ += event.changes;
   if (event.klass == 'x') {
     ++expired_;
-    if (consumer_ != nullptr) {
-      const ByteView deletion[] = {"DEL", key.bytes};
-      consumer_->Command(deletion);
-    }
+    RecordExpired(db, key);
   }
   if ((state_->watches.size() | state_->blocked.size()) != 0) [[unlikely]] {
     const KeyPlace place{line.id(), db, key.bytes, key.hash};
     state_->watches.KeyChanged(place, event.klass == 'x');
     state_->blocked.KeyChanged(place);
   }
+}
+
+void ChangeTracker::RecordExpired(int db, const storage::Key& key) {
+  if (consumer_ == nullptr) return;
+  const ByteView deletion[] = {"DEL", key.bytes};
+  UnitWriter& unit = state_->unit;
+  if (!unit.open()) {
+    consumer_->Command(deletion);  // active expiry: the unit is that of one database
+    return;
+  }
+  // Not always the database that the command works in: MOVE and COPY find keys in another one.
+  const int selected = unit.db();
+  unit.Select(db);
+  unit.Command(deletion);
+  unit.Select(selected);
 }
 
 void ChangeTracker::DatabaseChanged(const storage::Line& line, int db, const char* event,
@@ -118,7 +130,7 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
   const uint64_t errors_before = reply.errors();
   const CommandSpec& row = *entry.row;
   Txn* const txn = pinned == nullptr ? session.txn.get() : nullptr;
-  EffectUnit effects(txn == nullptr ? state_->effect_consumer : nullptr);
+  EffectUnit effects(txn == nullptr ? state_->effects() : nullptr);
   CommandContext context(&row, request.arguments, &reply, &effects, &session, &state_->environment);
   if (request.hashed_index != 0) context.SetHash(request.hashed_index, request.hash);
   if (session.no_touch) context.SetAccess(storage::Access::kPeek);
@@ -161,6 +173,8 @@ Outcome Dispatcher::Invoke(const CommandEntry& entry, const Request& request, Se
     }
     return outcome;  // it counts when it has run
   }
+
+  if (session.internal) return outcome;  // no client's, and no time of it
 
   CommandMetrics& metrics = CountCall(entry, session, reply, errors_before);
   const uint64_t cycles = __builtin_ia32_rdtsc();
@@ -210,7 +224,7 @@ std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& reques
       flags &= transaction.flags_of_all | ~static_cast<uint64_t>(kLoading);
     }
     // A queue may take any amount of memory, so nothing is queued beyond the limit.
-    if ((!row.Has(kNotQueued) || (flags & kDenyOom) != 0) && OverMaxmemory()) {
+    if ((!row.Has(kNotQueued) || (flags & kDenyOom) != 0) && OverMaxmemory(session)) {
       return std::string(error::kOom);
     }
   }
@@ -245,7 +259,8 @@ void Dispatcher::Refuse(const CommandEntry* entry, std::string_view text, Sessio
   CountError(reply);
 }
 
-bool Dispatcher::OverMaxmemory() const {
+bool Dispatcher::OverMaxmemory(const Session& session) const {
+  if (session.internal) return false;
   const uint64_t maxmemory = state_->settings.maxmemory;
   return maxmemory != 0 && state_->used_memory() > maxmemory;
 }
@@ -278,7 +293,7 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
   WriteView view(store, state_->LineOf(session), session.db, state_->now_ms);
   // Of an EXEC all is reserved; only what depends on the values could have come to need more since.
   if (!in_unit_ || row.reserve != nullptr) {
-    if ((!in_unit_ && row.Has(kDenyOom) && OverMaxmemory()) ||
+    if ((!in_unit_ && row.Has(kDenyOom) && OverMaxmemory(session)) ||
         !Reserve(NeedOf(row, request, context, view), row.flags)) {
       reply.Error(error::kOom);
       return Outcome::kDone;

@@ -60,8 +60,8 @@ class Dispatcher {
 
   // For a unit that no write handler makes (BRANCH MERGE): room for so many keys of so many bytes
   // together, and maxmemory allows it. False: answer -OOM.
-  bool ReserveForUnit(size_t payload_bytes, size_t keys) {
-    return !OverMaxmemory() && Reserve({.payload = payload_bytes, .keys = keys}, kDenyOom);
+  bool ReserveForUnit(const Session& session, size_t payload_bytes, size_t keys) {
+    return !OverMaxmemory(session) && Reserve({.payload = payload_bytes, .keys = keys}, kDenyOom);
   }
   // An error of a continuation counts as one of a command.
   void CountError(const ReplyWriter& reply);
@@ -72,6 +72,12 @@ class Dispatcher {
   Outcome CommitTxn(CommandContext& context);
 
   ServerState& state() { return *state_; }
+  Server* server() { return server_; }  // null: there are no clients
+
+  // A unit of the log again (effect_replay.h): as an EXEC, but for its gates, which were open when
+  // it was recorded, and its replies. Requires: the session is internal. Fails: with the command
+  // and its error; what was before it is done.
+  Status Replay(std::span<Request> unit, Session& session, ReplyWriter& reply);
 
   // Counts what happened since the last call to the command that ran: cycles are taken once per
   // command.
@@ -97,13 +103,15 @@ class Dispatcher {
               ReplyWriter& reply);
   std::string UnknownCommand(const Request& request) const;
   void Enqueue(const CommandEntry& entry, const Request& request, Transaction* transaction) const;
-  bool OverMaxmemory() const;
+  // What is replayed was within it.
+  bool OverMaxmemory(const Session& session) const;
   static WriteNeed NeedOf(const CommandSpec& row, const Request& request,
                           const CommandContext& context, const storage::ReadView& view);
   // False: there is no room.
   bool Reserve(WriteNeed need, uint64_t flags);
   // Of a whole EXEC.
-  bool ReserveAll(const CommandQueue& queue, uint64_t flags, CommandContext& context);
+  bool ReserveAll(std::span<const Request> queue, uint64_t flags, Session& session,
+                  ReplyWriter& reply);
   Outcome Invoke(const CommandEntry& entry, const Request& request, Session& session,
                  ReplyWriter& reply, std::unique_ptr<Continuation>* rest,
                  const storage::ReadView* pinned);
@@ -118,7 +126,7 @@ class Dispatcher {
                    ReplyWriter& reply);
   Outcome RunInTxn(const CommandSpec& row, const Request& request, WriteHandler handler,
                    CommandContext& context, Session& session, ReplyWriter& reply);
-  void RunToEnd(const CommandQueue& queue, bool writes, Session& session, ReplyWriter& reply);
+  void RunToEnd(const CommandQueue& queue, Session& session, ReplyWriter& reply);
   CommandMetrics& CountCall(const CommandEntry& entry, Session& session, const ReplyWriter& reply,
                             uint64_t errors_before);
 
@@ -130,30 +138,20 @@ class Dispatcher {
   const CommandEntry* commit_;
   bool in_unit_ = false;  // of an EXEC
   bool at_once_ = false;  // nothing may be computed aside
-  int unit_db_ = 0;       // what its consumer believes
   uint64_t cycles_ = 0;
 };
 
 template <typename Change>
 Outcome Dispatcher::Record(const Request& request, EffectUnit& effects, const Session& session,
                            Change&& change) {
-  EffectConsumer* const consumer = state_->effect_consumer;
-  if (consumer == nullptr) return change();
-
+  if (!effects.wanted()) return change();
   const uint64_t changes_before = state_->changes.changes_by_commands();
-  if (!in_unit_) {
-    consumer->Begin(state_->LineOf(session).id(), session.db);
-  } else if (unit_db_ != session.db) {
-    unit_db_ = session.db;
-    const std::string number = std::to_string(unit_db_);
-    const ByteView select[] = {"SELECT", number};
-    consumer->Command(select);
-  }
+  const UnitScope unit(&state_->unit, state_->effect_consumer, state_->LineOf(session).id(),
+                       session.db);
   const Outcome outcome = change();
   if (effects.empty() && state_->changes.changes_by_commands() != changes_before) {
     effects.Emit(request.arguments);  // E1
   }
-  if (!in_unit_) consumer->End();
   return outcome;
 }
 

@@ -131,7 +131,7 @@ class Dispatcher::AsideContinuation final : public Continuation {
   void Commit(WriteView& aside, Slice& slice) {
     Store& store = *state_.store;
     const Request& request = request_[0];
-    EffectUnit effects(state_.effect_consumer);
+    EffectUnit effects(state_.effects());
     CommandContext context(entry_.row, request.arguments, &slice.reply(), &effects, &session_,
                            &state_.environment);
     if (!dispatcher_.Reserve({.payload = request.bytes + Store::kBytesPerKeyWrite, .keys = 2},

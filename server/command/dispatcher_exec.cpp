@@ -1,4 +1,5 @@
 // The unit of an EXEC: reserved as a whole, run as a whole.
+#include <algorithm>
 #include <unordered_set>
 
 #include "server/command/arg_reader.h"
@@ -99,10 +100,13 @@ Outcome Dispatcher::RunInUnit(const Request& request, Session& session, ReplyWri
 //   as for paths                       one in the key space and one in the value; Reserve() knows
 //                                      that many share theirs
 // Should that not suffice for one of them, it gets -OOM when its turn comes, as by itself.
-bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandContext& context) {
+bool Dispatcher::ReserveAll(std::span<const Request> queue, uint64_t flags, Session& session,
+                            ReplyWriter& reply) {
   storage::Store& store = *state_->store;
+  CommandEnvironment& environment = state_->environment;
+  EffectUnit effects(nullptr);
   WriteNeed all;
-  int db = context.session().db;
+  int db = session.db;
   size_t largest = 0;
   size_t brought = 0;      // by the commands so far, for others to copy
   size_t from_others = 0;  // what those that copy it may need
@@ -115,15 +119,14 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
     if (!row.Has(kWrite)) {
       int64_t number = 0;
       if (request.entry->full_name == "select" && ParseInteger(request.arguments[1], &number) &&
-          number >= 0 && number < context.environment().databases) {
+          number >= 0 && number < environment.databases) {
         db = static_cast<int>(number);
         all.payload += storage::Store::kBytesPerWrite;  // a root and its directory of its own
       }
       continue;
     }
-    const ReadView view(store, state_->LineOf(context.session()), db, state_->now_ms);
-    CommandContext of_command(&row, request.arguments, &context.reply(), &context.effects(),
-                              &context.session(), &context.environment());
+    const ReadView view(store, state_->LineOf(session), db, state_->now_ms);
+    CommandContext of_command(&row, request.arguments, &reply, &effects, &session, &environment);
     of_command.SetInUnit(true);
     const WriteNeed need = NeedOf(row, request, of_command, view);
     all.keys += need.keys;
@@ -169,12 +172,10 @@ bool Dispatcher::ReserveAll(const CommandQueue& queue, uint64_t flags, CommandCo
   return Reserve(all, flags);
 }
 
-void Dispatcher::RunToEnd(const CommandQueue& queue, bool writes, Session& session,
-                          ReplyWriter& reply) {
-  EffectConsumer* const consumer = writes ? state_->effect_consumer : nullptr;
+void Dispatcher::RunToEnd(const CommandQueue& queue, Session& session, ReplyWriter& reply) {
+  const UnitScope unit(&state_->unit, state_->effect_consumer, state_->LineOf(session).id(),
+                       session.db);
   in_unit_ = true;
-  unit_db_ = session.db;
-  if (consumer != nullptr) consumer->Begin(state_->LineOf(session).id(), unit_db_);
   for (const Request& request : queue) {
     std::unique_ptr<Continuation> rest;
     if (RunInUnit(request, session, reply, &rest, nullptr) != Outcome::kYield) continue;
@@ -184,8 +185,56 @@ void Dispatcher::RunToEnd(const CommandQueue& queue, bool writes, Session& sessi
       finished = rest->Run(view, slice);
     }
   }
-  if (consumer != nullptr) consumer->End();
   in_unit_ = false;
+}
+
+Status Dispatcher::Replay(std::span<Request> unit, Session& session, ReplyWriter& reply) {
+  const auto failed = [](const Request& request, ByteView text) {
+    constexpr size_t kShownMax = 64;  // of each of its first words
+    std::string what;
+    for (size_t i = 0; i < std::min<size_t>(request.arguments.size(), 3); ++i) {
+      if (i > 0) what += ' ';
+      what += request.arguments[i].substr(0, kShownMax);
+    }
+    return Error{ErrorCode::kCorruption, "'" + what + "': " + std::string(text)};
+  };
+  uint64_t flags = 0;
+  for (Request& request : unit) {
+    if (request.entry == nullptr) return failed(request, UnknownCommand(request));
+    if (const std::string fault = Resolve(&request); !fault.empty()) return failed(request, fault);
+    flags |= request.entry->row->flags;
+  }
+  const bool several = unit.size() > 1;
+  if (several && (flags & kWrite) != 0 && !ReserveAll(unit, flags, session, reply)) {  // D1
+    return Error{ErrorCode::kOutOfMemory, failed(unit[0], error::kOom).context};
+  }
+  const UnitScope scope(&state_->unit, state_->effect_consumer, state_->LineOf(session).id(),
+                        session.db);
+  for (const Request& request : unit) {
+    const uint64_t errors_before = reply.errors();
+    const uint64_t mark = reply.out().written();
+    std::unique_ptr<Continuation> rest;
+    in_unit_ = several;
+    const Outcome outcome = RunInUnit(request, session, reply, &rest, nullptr);
+    in_unit_ = false;
+    // Nothing that changes data waits or goes on in slices inside a unit.
+    if (outcome != Outcome::kDone) return failed(request, "is no effect");
+    if (reply.errors() == errors_before) {
+      reply.out().TruncateTo(mark);
+      continue;
+    }
+    std::string text;
+    iovec piece[1];
+    if (reply.out().Gather(piece, 1) != 0) {
+      text.assign(static_cast<const char*>(piece[0].iov_base), piece[0].iov_len);
+    }
+    const bool no_room = reply.last_error_code() == "OOM";
+    reply.out().TruncateTo(mark);
+    Error error = failed(request, text.substr(0, text.find('\r')));
+    if (no_room) error.code = ErrorCode::kOutOfMemory;
+    return error;
+  }
+  return {};
 }
 
 Outcome Dispatcher::Exec(CommandContext& context) {
@@ -210,12 +259,12 @@ Outcome Dispatcher::Exec(CommandContext& context) {
   const CommandQueue& queue = transaction->queue;
   const uint64_t flags = transaction->flags_of_any;
   if (!transaction->reads_only) {
-    const bool writes = (flags & kWrite) != 0;
-    if (writes && !ReserveAll(queue, flags, context)) {  // D1
+    if ((flags & kWrite) != 0 &&
+        !ReserveAll({queue.begin(), queue.end()}, flags, session, context.reply())) {  // D1
       return context.Fail(std::string(error::kExecAbortBecause) + std::string(error::kOom));
     }
     context.reply().Array(queue.size());
-    RunToEnd(queue, writes, session, context.reply());
+    RunToEnd(queue, session, context.reply());
     return Outcome::kDone;
   }
   context.reply().Array(queue.size());

@@ -51,7 +51,7 @@ Outcome Dispatcher::RunInTxn(const CommandSpec& row, const Request& request, Wri
                              CommandContext& context, Session& session, ReplyWriter& reply) {
   Store& store = *state_->store;
   Txn& txn = *session.txn;
-  if ((row.Has(kDenyOom) && OverMaxmemory()) ||
+  if ((row.Has(kDenyOom) && OverMaxmemory(session)) ||
       !Reserve(NeedOf(row, request, context, txn.View(session.db)), row.flags)) {
     reply.Error(error::kOom);
     return Outcome::kDone;
@@ -181,7 +181,7 @@ class Dispatcher::CommitContinuation final : public Continuation {
   }
 
   void Publish() {
-    KeyEffects effects(state_.effect_consumer, line());
+    KeyEffects effects(&state_, line());
     publication_->Apply(line(), state_.now_ms, [&](const PublishedKey& key, const ReadView& view) {
       effects.Add(view, key.key);
     });

@@ -7,17 +7,9 @@
 
 namespace verso::server {
 
-void KeyEffects::Select(int db) {
-  if (db == db_) return;
-  db_ = db;
-  const std::string number = std::to_string(db);
-  const ByteView select[] = {"SELECT", number};
-  consumer_->Command(select);
-}
-
 void KeyEffects::Add(const storage::ReadView& view, const storage::Key& key) {
-  if (consumer_ == nullptr) return;
-  Select(view.db());
+  if (!unit_.wanted()) return;
+  unit_.Select(view.db());
   const std::optional<storage::ValueView> value = view.Find(key, storage::Access::kPeek);
   std::vector<ByteView> words;
   std::string content;
@@ -38,7 +30,7 @@ void KeyEffects::Add(const storage::ReadView& view, const storage::Key& key) {
       words = {"RESTORE", key.bytes, deadline, content, "REPLACE", "ABSTTL"};
     }
   }
-  consumer_->Command(words);
+  unit_.Emit(words);
 }
 
 }  // namespace verso::server

@@ -4,30 +4,22 @@
 #pragma once
 
 #include "server/command/effect_unit.h"
+#include "server/server_state.h"
 #include "storage/keyspace/keyspace.h"
 
 namespace verso::server {
 
 class KeyEffects {
  public:
-  // Null: nobody listens.
-  KeyEffects(EffectConsumer* consumer, const storage::Line& line) : consumer_(consumer) {
-    if (consumer_ != nullptr) consumer_->Begin(line.id(), db_);
-  }
-  ~KeyEffects() {
-    if (consumer_ != nullptr) consumer_->End();
-  }
-  KeyEffects(const KeyEffects&) = delete;
-  KeyEffects& operator=(const KeyEffects&) = delete;
+  KeyEffects(ServerState* state, const storage::Line& line)
+      : unit_(&state->unit, state->effect_consumer, line.id(), 0) {}
 
   // What the view shows of the key, in its database.
   void Add(const storage::ReadView& view, const storage::Key& key);
+  UnitScope& unit() { return unit_; }
 
  private:
-  void Select(int db);
-
-  EffectConsumer* consumer_;
-  int db_ = 0;
+  UnitScope unit_;
 };
 
 }  // namespace verso::server

@@ -6,6 +6,6 @@
 namespace verso::server {
 
 Outcome SnapshotExport(Server& server, CommandContext& context);
-Outcome SnapshotImport(Server& server, CommandContext& context);
+Outcome SnapshotImport(Dispatcher& dispatcher, CommandContext& context);
 
 }  // namespace verso::server

@@ -1,6 +1,7 @@
 #include "server/command/version_ref.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace verso::server {
 
@@ -22,6 +23,7 @@ bool ReadRef(storage::Store& store, CommandContext& context, ByteView name, Vers
   }
   ref->branch = store.branches().Find(name);
   ref->snapshot = store.snapshots().Find(name);
+  ref->snapshot_name = name;
   if (ref->branch != nullptr || ref->snapshot != nullptr) return true;
   context.reply().Error(NoRef(name));
   return false;
@@ -56,25 +58,70 @@ namespace {
 
 constexpr std::string_view kBackupPrefix = "rollback:";
 
+// What a backup of this version is called; empty: there is one. The name may stand for another
+// version: versions are counted anew behind what the log has brought back, and anybody may use it.
+std::string BackupName(const storage::Store& store, const storage::Line& line,
+                       storage::Epoch version) {
+  const std::string plain = std::string(kBackupPrefix) + std::to_string(version);
+  std::string name = plain;
+  for (int i = 2;; ++i) {
+    const storage::Snapshot* const taken = store.snapshots().Find(name);
+    if (taken == nullptr && store.branches().Find(name) == nullptr) return name;
+    if (taken != nullptr && taken->line == &line && taken->epoch == version) return {};
+    name = plain + "." + std::to_string(i);
+  }
+}
+
 }  // namespace
 
-storage::Epoch RestartBranch(ServerState& state, storage::Branch* branch, const VersionRef& ref,
-                             bool backup) {
+storage::Epoch RestartBranch(ServerState& state, const Session& session, storage::Branch* branch,
+                             const VersionRef& ref, bool backup) {
   storage::Store& store = *state.store;
   storage::Snapshots& snapshots = store.snapshots();
+  UnitScope unit = state.UnitOf(session);
   const storage::PinHandle present = store.PinForRead(*branch->line, state.now_ms);
   storage::Line* from = nullptr;
   const storage::PinHandle held = HoldRef(store, ref, state.now_ms, &from);
-  const std::string name = std::string(kBackupPrefix) + std::to_string(present.epoch());
-  if (backup && snapshots.Find(name) == nullptr) snapshots.Take(name, *branch, state.now_ms, 0);
+  if (backup) {
+    const std::string name = BackupName(store, *branch->line, present.epoch());
+    if (!name.empty()) {
+      snapshots.Take(name, *branch, state.now_ms, 0);
+      unit.Emit({"SNAPSHOT", "CREATE", name, "FROM", branch->name});
+    }
+  }
   store.branches().Restart(branch, *from, held.epoch(),
                            [&state](const storage::Line& old, const storage::Line& made) {
                              state.LineReplaced(old, made, "rollback");
                            });
+  unit.Emit({"SNAPSHOT", "ROLLBACK", ref.name(), "BRANCH", branch->name, "NOBACKUP", "LINE",
+             std::to_string(branch->line->id())});
   if (backup) {
-    snapshots.DropOldest(kBackupPrefix, static_cast<size_t>(state.settings.rollback_keep), branch);
+    const auto keep = static_cast<size_t>(state.settings.rollback_keep);
+    DropSnapshots(store, &unit, snapshots.Oldest(kBackupPrefix, keep, branch));
   }
   return present.epoch();
+}
+
+bool TakeLine(const Session& session, ArgReader* args, storage::LineId* line) {
+  if (!session.internal || args->remaining() < 2 || !args->Take("line")) return false;
+  *line = static_cast<storage::LineId>(args->IntegerBetween(1, ~uint32_t{0}, error::kNotInteger));
+  return true;
+}
+
+bool UseLine(storage::Store& store, CommandContext& context, storage::LineId line) {
+  if (line == 0 || store.SetNextLineId(line)) return true;
+  context.reply().Error("ERR there may be a line " + std::to_string(line) + " already");
+  return false;
+}
+
+void DropSnapshots(storage::Store& store, UnitScope* unit, std::span<const std::string> names) {
+  if (names.empty()) return;
+  std::vector<ByteView> words = {"SNAPSHOT", "DROP"};
+  for (const std::string& name : names) {
+    store.snapshots().Drop(name);
+    words.push_back(name);
+  }
+  unit->Emit(words);
 }
 
 uint64_t KeysOf(const storage::Store& store, const storage::Ref& root, uint64_t moment_ms) {

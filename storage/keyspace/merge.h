@@ -68,6 +68,7 @@ class BranchMerge {
   uint64_t conflicts() const { return conflicts_; }  // keys that both have changed differently
   // Their names, in no particular order.
   std::vector<ByteView> ConflictKeys(size_t most) const;
+  Line* from() const { return versions_.from; }
   const PinHandle& from_pin() const { return versions_.from_pin; }
 
   // What has to be reserved for Commit, besides the paths of applied() keys.

@@ -20,7 +20,8 @@ LineVersion CommonVersion(const LineVersion& a, const LineVersion& b) {
   return {nullptr, 0};
 }
 
-MergeBases::MergeBases(Store* store) : store_(store), bases_(UnforkedMemory()) {}
+MergeBases::MergeBases(Store* store)
+    : store_(store), bases_(UnforkedMemory()), begun_(UnforkedMemory()) {}
 
 MergeBases::Bases::const_iterator MergeBases::Find(ByteView a, ByteView b) const {
   return std::find_if(bases_.begin(), bases_.end(), [&](const Base& base) {
@@ -58,6 +59,31 @@ void MergeBases::Merged(const Branch& from, const Branch& into, Line& line, Epoc
 void MergeBases::Add(ByteView from, ByteView into, Line& line, Epoch epoch, Epoch merged) {
   bases_.push_back(Base{std::pmr::string(from, UnforkedMemory()),
                         std::pmr::string(into, UnforkedMemory()), &line, epoch, merged});
+}
+
+void MergeBases::Begun(ByteView token, Line& line, Epoch epoch) {
+  store_->HoldPin(line, epoch, true);
+  ForgetBegun(token);
+  begun_.push_back(Base{std::pmr::string(token, UnforkedMemory()),
+                        std::pmr::string(UnforkedMemory()), &line, epoch, 0});
+}
+
+LineVersion MergeBases::FindBegun(ByteView token) const {
+  for (const Base& base : begun_) {
+    if (ByteView(base.from) == token) return {base.line, base.epoch};
+  }
+  return {nullptr, 0};
+}
+
+void MergeBases::ForgetBegun(ByteView token) {
+  const LineVersion gone = FindBegun(token);
+  if (gone.line == nullptr) return;
+  std::erase_if(begun_, [token](const Base& base) { return ByteView(base.from) == token; });
+  store_->Unpin(*gone.line, gone.epoch, true);
+}
+
+void MergeBases::ForgetBegun() {
+  while (!begun_.empty()) ForgetBegun(std::string(begun_.back().from));
 }
 
 template <typename Chosen>
@@ -105,18 +131,20 @@ void MergeBases::Restarts(const Branch& branch, const LineVersion& at) {
   });
 }
 
-// ---- saves and restarts. MetaName::name: from, and behind a zero byte into.
+// ---- saves and restarts. MetaName::name: from, and behind a zero byte into; nothing there (M5).
 
 void MergeBases::Describe(std::vector<MetaName>* names) const {
-  for (const Base& base : bases_) {
-    MetaName& name = names->emplace_back();
-    name.kind = kMetaMergeBase;
-    name.line = base.line->id();
-    name.epoch = base.epoch;
-    name.created_ms = base.merged;
-    name.name = base.from;
-    name.name += '\0';
-    name.name += base.into;
+  for (const Bases* bases : {&bases_, &begun_}) {
+    for (const Base& base : *bases) {
+      MetaName& name = names->emplace_back();
+      name.kind = kMetaMergeBase;
+      name.line = base.line->id();
+      name.epoch = base.epoch;
+      name.created_ms = base.merged;
+      name.name = base.from;
+      name.name += '\0';
+      name.name += base.into;
+    }
   }
 }
 
@@ -124,6 +152,10 @@ std::string MergeBases::Restore(const MetaName& name) {
   const auto [from, into] = SplitMetaName(name.name);
   Line* const line = store_->FindLine(name.line);
   const Branches& branches = store_->branches();
+  if (into.empty() && line != nullptr && store_->HasPin(*line, name.epoch)) {
+    Begun(from, *line, name.epoch);
+    return {};
+  }
   if (line == nullptr || !store_->HasPin(*line, name.epoch) || branches.Find(from) == nullptr ||
       branches.Find(into) == nullptr || Find(from, into) != bases_.end()) {
     return "merge base without its version";

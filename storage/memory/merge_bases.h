@@ -11,6 +11,9 @@
 //    exchange their lines, and goes with either of them.
 // M3 It goes when either branch returns to a version from before: then the merge is undone there.
 // M4 Of two branches there is one at most, that of their last merge.
+// M5 A merge that takes several slices says which version it has begun with, so that a replay,
+// which
+//    comes to its end at one go, has that version, too. A save contains it; it goes with the merge.
 #pragma once
 
 #include <memory_resource>
@@ -48,6 +51,14 @@ class MergeBases {
   void Merged(const Branch& from, const Branch& into, Line& line, Epoch epoch);
   size_t size() const { return bases_.size(); }
 
+  // M5: a merge has begun with this version, which somebody holds. Whatever had this token before
+  // goes.
+  void Begun(ByteView token, Line& line, Epoch epoch);
+  // Its line; null: there is none.
+  LineVersion FindBegun(ByteView token) const;
+  void ForgetBegun(ByteView token);
+  void ForgetBegun();  // all of them
+
   // ---- what becomes of the branches (Branches)
   void Dropped(ByteView branch);
   void Renamed(ByteView from, ByteView to);
@@ -75,6 +86,7 @@ class MergeBases {
 
   Store* store_;
   Bases bases_;
+  Bases begun_;  // `from` is the token, `into` is empty
 };
 
 }  // namespace verso::storage

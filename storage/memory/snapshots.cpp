@@ -93,20 +93,23 @@ std::vector<const Snapshots::Map::value_type*> Snapshots::ByAge(ByteView prefix)
   return by_age;
 }
 
-void Snapshots::DropOldest(ByteView prefix, size_t keep, const Branch* branch) {
+std::vector<std::string> Snapshots::Oldest(ByteView prefix, size_t keep,
+                                           const Branch* branch) const {
   std::vector<const Map::value_type*> chosen = ByAge(prefix);
   std::erase_if(chosen, [branch](const auto* entry) {
     return branch != nullptr && ByteView(entry->second.branch) != branch->name;
   });
-  for (size_t i = 0; i + keep < chosen.size(); ++i) Drop(chosen[i]->first);
+  std::vector<std::string> names;
+  for (size_t i = 0; i + keep < chosen.size(); ++i) names.emplace_back(chosen[i]->first);
+  return names;
 }
 
-void Snapshots::DropDue(uint64_t now_ms) {
-  for (auto at = names_.begin(); at != names_.end();) {
-    const auto next = std::next(at);
-    if (at->second.deadline_ms != 0 && at->second.deadline_ms <= now_ms) Drop(at->first);
-    at = next;
+std::vector<std::string> Snapshots::Due(uint64_t now_ms) const {
+  std::vector<std::string> names;
+  for (const auto& [name, snapshot] : names_) {
+    if (snapshot.deadline_ms != 0 && snapshot.deadline_ms <= now_ms) names.emplace_back(name);
   }
+  return names;
 }
 
 PinHandle Snapshots::Hold(const Snapshot& snapshot) const {

@@ -56,11 +56,12 @@ class Snapshots {
   // Requires: `from` is there, `to` is not.
   void Rename(ByteView from, ByteView to);
   void BranchRenamed(ByteView from, ByteView to);
-  // Of those whose names begin so (and that were taken of that branch, if one is given) all but the
+  // The names of those that begin so (and were taken of that branch, if one is given) but for the
   // newest `keep`.
-  void DropOldest(ByteView prefix, size_t keep, const Branch* branch = nullptr);
-  // Those whose deadline has come.
-  void DropDue(uint64_t now_ms);
+  std::vector<std::string> Oldest(ByteView prefix, size_t keep,
+                                  const Branch* branch = nullptr) const;
+  // Of those whose deadline has come.
+  std::vector<std::string> Due(uint64_t now_ms) const;
 
   // The version stays readable as long as the handle lives, whatever becomes of the name.
   PinHandle Hold(const Snapshot& snapshot) const;

@@ -216,6 +216,12 @@ Line* Store::Fork(Line& from, Epoch epoch, bool scratch) {
   return line;
 }
 
+bool Store::SetNextLineId(LineId id) {
+  if (id < next_line_id_ || id >= kScratchLineId) return false;
+  next_line_id_ = id;
+  return true;
+}
+
 void Store::DropHead(Line* line) {
   VERSO_CHECK(!line->headless_ && line != main_ && line != meta_);
   if (saving_ && line->FindPin(save_epoch_) != nullptr) {

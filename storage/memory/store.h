@@ -80,6 +80,8 @@ struct RestoreStart {
   Ref super_root;
   Epoch epoch = 0;       // of the saved version: the new base
   Epoch epoch_next = 0;  // 1 + the newest epoch the store has ever seen (never repeats)
+  // A log follows that may go on with it; then the caller says DropUnnamed.
+  bool keep_unnamed = false;
 };
 
 struct StoreStats {
@@ -134,6 +136,14 @@ class Store {
   // An empty line that is like any other, but for a name: saves contain it, and a restart drops it
   // unless it got one.
   Line* NewUnnamed() { return NewLine(nullptr, 0, false); }
+  // One of these; null: no line without a name has this id.
+  Line* FindUnnamed(LineId id);
+  // The next line gets this id: that which it had when what is replayed happened. False: there may
+  // be one with that id already.
+  bool SetNextLineId(LineId id);
+  // Heads that nobody can reach: what was being imported, and versions that merges had begun with,
+  // when the save began, or when the log ended.
+  void DropUnnamed();
   // The line has no head any more; it lives on without one as long as pins hold it (V10). The
   // pointer may be dead afterwards.
   void DropHead(Line* line);
@@ -188,7 +198,6 @@ class Store {
   void AfterDrop(
       Line* line);  // nothing may hold the line any more, or its only child may take over (V10)
   void DeleteLine(Line* line);
-  void DropUnnamed();
   void TakeOver(Line* line);
   void UnpinIndex(Line& line, size_t index);
   // Joins `from` into `to`, both of pins of `line`; buckets that mean the same pins become one.

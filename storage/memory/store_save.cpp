@@ -237,7 +237,7 @@ Status Store::FinishRestore(const RestoreStart& start) {
   meta_->head_ = start.super_root;
   VERSO_TRY_STATUS(StoreMeta::Rebuild(this, table));
   for (const auto& line : lines_) line->UpdateFrozen();
-  DropUnnamed();
+  if (!start.keep_unnamed) DropUnnamed();
   // Pins of transactions and readers did not survive: each pin loses the holder it was given above.
   std::vector<std::pair<LineId, Epoch>> pins;
   for (const auto& line : lines_) {
@@ -254,14 +254,22 @@ Status Store::FinishRestore(const RestoreStart& start) {
   return {};
 }
 
-// Heads that nobody can reach: what was being imported when the save began.
-void Store::DropUnnamed() {
-  std::vector<Line*> unnamed;
-  for (const auto& line : lines_) {
-    if (line.get() != meta_ && !line->headless()) unnamed.push_back(line.get());
+Line* Store::FindUnnamed(LineId id) {
+  Line* const line = FindLine(id);
+  if (line == nullptr || line == meta_ || line->headless() || line->scratch()) return nullptr;
+  for (const auto& [name, branch] : branches_->all()) {
+    if (branch.line == line) return nullptr;
   }
-  for (const auto& [name, branch] : branches_->all()) std::erase(unnamed, branch.line);
-  for (Line* const line : unnamed) DropHead(line);
+  return line;
+}
+
+void Store::DropUnnamed() {
+  std::vector<LineId> unnamed;
+  for (const auto& line : lines_) {
+    if (FindUnnamed(line->id()) == line.get()) unnamed.push_back(line->id());
+  }
+  for (const LineId id : unnamed) DropHead(FindLine(id));
+  branches_->merge_bases().ForgetBegun();
 }
 
 }  // namespace verso::storage
