@@ -148,7 +148,7 @@ void LogFlusher::RunOnce() {
     Signal();
   }
   if (Failed()) return;
-  if (Policy() == SyncPolicy::kAlways && !batch_.any && ring_.Front() == nullptr &&
+  if (Policy() == SyncPolicy::kAlways && may_zero_ && !batch_.any && ring_.Front() == nullptr &&
       current_.end > kSegmentDataOffset + kMarkBytes &&
       current_.zeroed < current_.end + kZeroLowIdle) {
     ZeroAhead();

@@ -119,6 +119,13 @@ void LogReader::Leave() {
   ++segment_;
 }
 
+void LogReader::SetUnbased(size_t segment, uint64_t continues) {
+  unbased_index_ = files_[segment].index;
+  unbased_text_ = files_[segment].path + ": the log was switched on behind record " +
+                  std::to_string(continues) +
+                  ", and the save it was to build on was not finished: what it holds is not used";
+}
+
 Result<bool> LogReader::Step(LogRecord* record, bool* found) {
   if (!open_) return OpenSegment();
   if (joined_.capacity() > kJoinedBytesKept) joined_ = std::string();
@@ -198,9 +205,7 @@ Result<bool> LogReader::OpenSegment() {
     return EndAt(segment_, kSegmentDataOffset);
   }
   if ((header.flags & kMarkFreshStart) != 0 && header.sequence > after_) {
-    unbased_text_ = file.path + ": the log was switched on behind record " +
-                    std::to_string(header.sequence) +
-                    ", and the save it was to build on was not finished: what it holds is not used";
+    SetUnbased(segment_, header.sequence);
     return false;
   }
   if (header.sequence < sequence_) {
@@ -240,6 +245,7 @@ Result<bool> LogReader::EndAt(size_t segment, uint64_t offset) {
                                        : ", though it was written safely"),
         std::max(proof.last, proof.durable));
   }
+  if (proof.fresh_segment > 0) SetUnbased(proof.fresh_segment, proof.fresh_continues);
   torn_tail_ =
       TornTail{files_[segment].path, offset, proof.bytes, files_[proof.last_segment].index};
   return false;
@@ -251,7 +257,11 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
   for (size_t i = segment; i < files_.size(); ++i) {
     if (i > segment) {
       VERSO_TRY(const auto opening, ReadOpening(files_[i], store_id_));
-      if (opening && opening->fresh_start) break;  // of another history
+      if (opening && opening->fresh_start) {
+        proof.fresh_segment = i;
+        proof.fresh_continues = opening->continues;
+        break;
+      }
     }
     VERSO_TRY(SegmentReader reader, SegmentReader::Open(files_[i], store_id_));
     const uint64_t begin = i == segment ? offset : kSegmentDataOffset;

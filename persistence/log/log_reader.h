@@ -65,8 +65,8 @@ class LogReader {
   // holds is of no use. `unbased_text` says so, with the file.
   bool unbased() const { return !unbased_text_.empty(); }
   const std::string& unbased_text() const { return unbased_text_; }
-  uint64_t unbased_index() const { return files_[segment_].index; }  // the first of them
-  uint64_t last_sequence() const { return last_; }  // of all handed out; `after` at first
+  uint64_t unbased_index() const { return unbased_index_; }  // the first of them
+  uint64_t last_sequence() const { return last_; }           // of all handed out; `after` at first
 
   uint64_t bytes_done() const;
   uint64_t bytes_total() const { return bytes_total_; }
@@ -90,12 +90,15 @@ class LogReader {
     bool any = false;
     uint64_t bytes = 0;  // behind headers
     size_t last_segment = 0;
+    size_t fresh_segment = 0;  // of another history; 0: none
+    uint64_t fresh_continues = 0;
   };
 
   // One step: *found, or not yet. False: the end.
   Result<bool> Step(LogRecord* record, bool* found);
   Result<bool> OpenSegment();
   void Leave();
+  void SetUnbased(size_t segment, uint64_t continues);
   // What stands at the offset of the segment is no record. True: it does not matter, go on.
   Result<bool> EndAt(size_t segment, uint64_t offset);
   Error Refuse(const std::string& what, uint64_t last) const;
@@ -124,6 +127,7 @@ class LogReader {
   std::string joined_;  // a unit of several records
   std::optional<TornTail> torn_tail_;
   std::string unbased_text_;
+  uint64_t unbased_index_ = 0;
 };
 
 }  // namespace verso::persistence

@@ -66,6 +66,11 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Open(const LogWriterOptions& given
   for (const SegmentFile& file : files) {
     VERSO_TRY_STATUS(SyncSegment(options.system, writer->directory_.get(), file));
     VERSO_TRY(const auto opening, ReadOpening(file, options.store_id));
+    if (opening && opening->fresh_start && opening->continues > options.last_sequence) {
+      // A reader would end before it, and so before what is written now.
+      return Error{ErrorCode::kInvalidArgument,
+                   file.path + ": nothing can follow it; it is to be set aside first"};
+    }
     start.segments.push_back({file.index, opening ? opening->continues : UINT64_MAX, file.bytes});
     start.index = std::max(start.index, file.index + 1);
   }

@@ -40,7 +40,7 @@ struct LogWriterOptions {
 class LogWriter {
  public:
   // Begins a new segment; syncs what is there. Requires: the reader has come to its end in this
-  // directory, and the torn tail it found is cut.
+  // directory, and what it found is cut and set aside (CutTornTail, SetUnbasedAside).
   static Result<std::unique_ptr<LogWriter>> Open(const LogWriterOptions& options);
   // Waits for what was appended to be written and synced, unless the log has failed or has no room.
   ~LogWriter();

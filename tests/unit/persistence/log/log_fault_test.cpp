@@ -1,5 +1,7 @@
 // Every system call of the log's writer fails once, in every way, under every policy: what
 // written() and durable() said is there afterwards.
+#include <sys/resource.h>
+
 #include <thread>
 
 #include "persistence/log/log_writer.h"
@@ -202,6 +204,73 @@ TEST_CASE("log: a full disk is waited for, and nothing is lost or doubled") {
     Append(writer.get(), ++n);
   }
   CheckGood(ReadLog(directory.path()));
+}
+
+TEST_CASE("log: a file size limit is a full disk") {
+  const auto policy = GENERATE(SyncPolicy::kAlways, SyncPolicy::kNo);
+  LogDirectoryForTest directory;
+  auto writer = OpenWriter(WriterOptions(directory.path(), policy));
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit small = before;
+  small.rlim_cur = 100'000;
+  // The flusher's threads block the signal; this one makes no large file meanwhile.
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  uint64_t n = 0;
+  while (n < 10'000 && writer->health() == LogHealth::kGood) {
+    Append(writer.get(), ++n, 1000);
+    writer->WaitDurable(100);
+  }
+  const LogHealth health = writer->health();
+  const std::string error = writer->error();
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(health == LogHealth::kNoSpace);
+  CHECK(error.find("File too large") != std::string::npos);
+  CHECK(n > 50);
+  REQUIRE(writer->WaitDurable(10'000));
+  writer.reset();
+  const auto content = ReadLog(directory.path());
+  CheckGood(content);
+  CheckUnits(content, 1, n, 1000);
+}
+
+TEST_CASE("log: what cannot be cut back is the end of it") {
+  // No room for the fifth write, and then the cut fails.
+  class TwoFaults final : public LogSystem {
+   public:
+    ssize_t WriteAt(int fd, const iovec* pieces, int count, uint64_t offset) override {
+      if (++writes_ < 8) return LogSystem::WriteAt(fd, pieces, count, offset);
+      iovec part = pieces[0];
+      part.iov_len = 20;
+      if (LogSystem::WriteAt(fd, &part, 1, offset) != 20) std::abort();
+      errno = ENOSPC;
+      return -1;
+    }
+    int Truncate(int, uint64_t) override {
+      errno = EIO;
+      return -1;
+    }
+
+   private:
+    std::atomic<int> writes_{0};
+  } system;
+  LogDirectoryForTest directory;
+  auto options = WriterOptions(directory.path(), SyncPolicy::kEverySecond);
+  options.system = &system;
+  auto writer = OpenWriter(options);
+  uint64_t n = 0;
+  while (n < 100 && writer->health() == LogHealth::kGood) {
+    Append(writer.get(), ++n);
+    writer->WaitDurable(100);
+  }
+  CHECK(writer->health() == LogHealth::kFailed);
+  CHECK(writer->error().find("truncate") != std::string::npos);
+  const uint64_t written = writer->written();
+  writer.reset();
+  const auto content = ReadLog(directory.path());
+  CHECK_FALSE(content.error.has_value());
+  CHECK(content.torn_tail.has_value());
+  CheckUnits(content, 1, written);
 }
 
 TEST_CASE("log: the end does not wait for a disk that stays full") {

@@ -206,6 +206,19 @@ TEST_CASE("log: a fresh start does not need what was before it") {
   CHECK_FALSE(unbased.torn_tail.has_value());
   CHECK(unbased.unbased.find("switched on") != std::string::npos);
   CheckUnits(unbased, 4, 10);
+  // What follows it would never be read.
+  CHECK_FALSE(LogWriter::Open(WriterOptions(directory.path(), SyncPolicy::kAlways, 10)));
+  // A torn tail before it is seen with it.
+  const uint64_t bytes = fs::file_size(directory.segment(1));
+  fs::resize_file(directory.segment(1), bytes - 7);
+  const auto both = ReadLog(directory.path(), 3);
+  CHECK_FALSE(both.error.has_value());
+  REQUIRE(both.torn_tail.has_value());
+  CHECK(both.torn_tail->path == directory.segment(1));
+  CHECK(both.torn_tail->last_index < both.unbased_index);
+  CHECK(both.unbased_index == unbased.unbased_index);
+  REQUIRE(CutTornTail(*both.torn_tail));
+  CheckUnits(ReadLog(directory.path(), 20), 21, 25);
   REQUIRE(SetUnbasedAside(directory.path(), StoreIdForTest(), unbased.unbased_index));
   unbased = ReadLog(directory.path(), 3);
   CheckGood(unbased);
