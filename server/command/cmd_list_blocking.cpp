@@ -13,7 +13,6 @@ namespace {
 
 using storage::Key;
 using storage::ListEnd;
-using storage::ReadView;
 using storage::ValueType;
 using storage::ValueView;
 using storage::WriteView;

@@ -10,8 +10,6 @@ namespace {
 
 using storage::Key;
 using storage::ListEnd;
-using storage::ReadView;
-using storage::ValueView;
 using storage::WriteView;
 
 constexpr int64_t kIntegerMax = std::numeric_limits<int64_t>::max();

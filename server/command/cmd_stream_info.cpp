@@ -15,9 +15,7 @@ namespace {
 
 using storage::ItemCursor;
 using storage::Key;
-using storage::PageArena;
 using storage::ReadView;
-using storage::Ref;
 using storage::StreamConsumerView;
 using storage::StreamGroupView;
 using storage::StreamId;

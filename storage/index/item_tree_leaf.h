@@ -61,7 +61,8 @@ inline uint64_t CountBelow(const PageArena& arena, const Ref& ref) {
 struct ItemSeparator {
   uint64_t a;
   uint64_t b;
-  auto operator<=>(const ItemSeparator&) const = default;  // NOLINT(modernize-use-nullptr): no pointer
+  auto operator<=>(const ItemSeparator&) const =
+      default;  // NOLINT(modernize-use-nullptr): no pointer
 };
 
 ItemSeparator SeparatorOf(const PageArena& arena, ItemFlavour flavour, const ItemView& item);
