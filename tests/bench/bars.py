@@ -19,6 +19,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import log_rows  # noqa: E402
 import measured_server as ms  # noqa: E402
 import txn_rows  # noqa: E402
 import type_rows  # noqa: E402
@@ -330,6 +331,7 @@ ROWS = {
     "store-growth": row_store_growth,
     "readonly": row_readonly,
     "pins": row_pins,
+    **log_rows.ROWS,
     **txn_rows.ROWS,
     **type_rows.ROWS,
     **version_rows.ROWS,
