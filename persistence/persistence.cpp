@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "persistence/log/log_repair.h"
 #include "persistence/snapshot_loader.h"
 #include "persistence/snapshot_writer.h"
 #include "storage/base/check.h"
@@ -162,6 +163,7 @@ void Persistence::OnCatalogue(ByteView payload) {
   loaded_ = *entry;
   load_.epoch = entry->epoch;
   load_.saved_at_ms = entry->time_ms;
+  load_.log_position = entry->log_position;
 }
 
 void Persistence::OnGroup(ByteView payload) {
@@ -183,8 +185,8 @@ void Persistence::OnGroup(ByteView payload) {
 
 void Persistence::FinishLoad() {
   if (load_.epoch != 0) {
-    const Status restored =
-        store_->FinishRestore({loaded_.super_root, loaded_.epoch, loaded_.epoch_next});
+    const Status restored = store_->FinishRestore(
+        {loaded_.super_root, loaded_.epoch, loaded_.epoch_next, options_.log_follows});
     if (!restored) return FailLoad(store_path_ + ": " + restored.error().context);
     identity_.epoch = loaded_.epoch;
     identity_.save_id = loaded_.save_id;
@@ -197,6 +199,7 @@ void Persistence::FinishLoad() {
   load_.pages_done = load_.pages_total = loaded_.live_pages;
   load_.bytes_done = load_.bytes_total = loaded_.live_bytes;
   save_.last_ok_ms = loaded_.time_ms;
+  save_.last_ok_log_position = loaded_.log_position;
   Log(LogLevel::kInfo, "loaded the snapshot of epoch " + std::to_string(loaded_.epoch) + ": " +
                            std::to_string(loaded_.live_pages) + " pages, " +
                            Mib(loaded_.live_bytes) + " in " + std::to_string(load_.duration_ms) +
@@ -212,7 +215,7 @@ void Persistence::FailLoad(const std::string& why) {
 
 // ---- save
 
-Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
+Result<SaveStarted> Persistence::StartSave(storage::Store* store, uint64_t log_position) {
   if (loading()) return Error{ErrorCode::kBusy, "the snapshot is being loaded"};
   if (load_.state == LoadState::kFailed) {
     return Error{ErrorCode::kBusy, "the store could not be loaded, so it is not written"};
@@ -236,6 +239,7 @@ Result<SaveStarted> Persistence::StartSave(storage::Store* store) {
   task.start = store->BeginSave();
   save_.last_pin_usec = MonotonicUs() - pin_started;
   save_epoch_ = task.start.epoch;
+  save_log_position_ = task.log_position = log_position;
   task.paths = SnapshotPaths::In(options_.directory);
   task.identity = identity_;
   task.arena = &store->arena();
@@ -292,6 +296,7 @@ void Persistence::EndSave(SaveOutcome outcome, const std::string& why) {
     save_.last = LastSave::kOk;
     save_.last_error.clear();
     save_.last_ok_ms = save_.started_ms;
+    save_.last_ok_log_position = save_log_position_;
     ++save_.saves_ok;
     Log(LogLevel::kInfo, "saved epoch " + std::to_string(save_epoch_) + ": " +
                              std::to_string(save_.pages_done) + " pages, " + Mib(save_.bytes_done) +
@@ -308,7 +313,8 @@ void Persistence::EndSave(SaveOutcome outcome, const std::string& why) {
 void Persistence::StartResolver() {
   job_ = Job::kResolve;
   resolved_.reset();
-  resolver_due_ = MonotonicMs() + kResolverPauseMs;  // of the next one, should this one not find out
+  resolver_due_ =
+      MonotonicMs() + kResolverPauseMs;  // of the next one, should this one not find out
   ResolveTask task{SnapshotPaths::In(options_.directory), identity_};
   if (options_.resolvers_to_die > 0) {
     --options_.resolvers_to_die;
@@ -451,7 +457,8 @@ void Persistence::OnChildGone(int wait_status) {
 bool Persistence::WaitWhile(const std::function<bool()>& busy, int timeout_ms) {
   const uint64_t started = MonotonicMs();
   while (busy()) {
-    if (timeout_ms >= 0 && MonotonicMs() - started >= static_cast<uint64_t>(timeout_ms)) return false;
+    if (timeout_ms >= 0 && MonotonicMs() - started >= static_cast<uint64_t>(timeout_ms))
+      return false;
     pollfd fds[] = {{child_.pipe_fd.get(), POLLIN, 0}, {child_.pid_fd.get(), POLLIN, 0}};
     poll(fds, 2, kPollMs);
     Poll();
@@ -477,9 +484,11 @@ void Persistence::Log(LogLevel level, const std::string& text) const {
 
 // ---- check
 
-Status CheckStore(const std::string& directory) {
-  VERSO_TRY(const StoreIdentity identity, CheckDirectory(directory));
-  const SnapshotPaths paths = SnapshotPaths::In(directory);
+namespace {
+
+// Reads and verifies every page. `log_position`: of the newest save.
+Status CheckPages(const SnapshotPaths& paths, const StoreIdentity& identity,
+                  uint64_t* log_position) {
   if (!PathExists(paths.store)) return {};
   VERSO_TRY(const SharedControlBlock control, MakeControlBlock());
   LoadTask task;
@@ -499,6 +508,11 @@ Status CheckStore(const std::string& directory) {
     MessageBuffer::Message message;
     while (messages.Next(&message)) {
       if (message.type == MessageType::kError) error = message.payload.substr(1);
+      if (message.type != MessageType::kCatalogue) continue;
+      const auto key = EncodeCatalogueKey(LoadLe<uint64_t>(message.payload.data() + 56));
+      VERSO_TRY(const CatalogueEntry entry,
+                DecodeCatalogue({key.data(), key.size()}, message.payload));
+      *log_position = entry.log_position;
     }
   }
   int wait_status = 0;
@@ -507,6 +521,17 @@ Status CheckStore(const std::string& directory) {
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitDone) return {};
   return Error{ErrorCode::kCorruption,
                error.empty() ? paths.store + ": " + DeathText(wait_status) : error};
+}
+
+}  // namespace
+
+Result<std::string> CheckStore(const std::string& directory) {
+  VERSO_TRY(const StoreIdentity identity, CheckDirectory(directory));
+  uint64_t log_position = 0;
+  VERSO_TRY_STATUS(CheckPages(SnapshotPaths::In(directory), identity, &log_position));
+  std::string report = directory + ": the store is whole\n";
+  VERSO_TRY_STATUS(CheckLog(directory, identity.store_id, log_position, &report));
+  return report;
 }
 
 }  // namespace verso::persistence

@@ -6,6 +6,7 @@
 //   <dir>/store.id     which store this is, and the newest save known to be committed (store_id.h)
 //   <dir>/store/       RocksDB (store_format.h)
 //   <dir>/ingest/      files on their way into the store; leftovers are removed
+//   <dir>/log/         the operation log (log/log_format.h)
 //
 // Start:  Open(dir) -> Store::Create with secret() -> StartLoad(store)
 //         -> Poll() until loading() is false -> load_status().
@@ -48,6 +49,7 @@ struct PersistenceOptions {
   std::function<void(int fd)> watch;
   std::function<void(int fd)> unwatch;
   int lock_wait_ms = 10'000;
+  bool log_follows = false;  // after a load: lines without a name stay until Store::DropUnnamed
   FaultPoint fault = FaultPoint::kNone;  // tests only
   int resolvers_to_die = 0;              // tests only: the first so many die at kMidResolve
 };
@@ -61,7 +63,8 @@ struct LoadStatus {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
   uint64_t duration_ms = 0;
-  Epoch epoch = 0;  // of the snapshot; 0: an empty start
+  Epoch epoch = 0;            // of the snapshot; 0: an empty start
+  uint64_t log_position = 0;  // the last record of the operation log that it contains
   uint64_t saved_at_ms = 0;
   std::string error;  // kFailed: file and reason
 };
@@ -82,6 +85,7 @@ struct SaveStatus {
   uint64_t last_duration_ms = 0;
   uint64_t last_ok_ms = 0;  // wall clock of the start of the newest committed save, this process'
                             // or the loaded one; 0: none
+  uint64_t last_ok_log_position = 0;
   uint64_t last_fork_usec = 0;
   uint64_t last_pin_usec = 0;
   uint64_t child_private_bytes =
@@ -107,6 +111,7 @@ class Persistence {
 
   // For StoreOptions::secret.
   const HashSecret& secret() const { return identity_.secret; }
+  const Id& store_id() const { return identity_.store_id; }
 
   // Starts to bring back the newest snapshot; without a store it is done at once. Requires: a fresh
   // store, made with secret().
@@ -114,9 +119,9 @@ class Persistence {
   bool loading() const { return load_.state == LoadState::kLoading; }
   LoadStatus load_status() const;
 
-  // Fails: kBusy (a save, a resolver or a load is running), or the fork failed (counted as a failed
-  // save).
-  Result<SaveStarted> StartSave(storage::Store* store);
+  // Of the operation log, all records up to `log_position` have been applied to the store. Fails:
+  // kBusy (a save, a resolver or a load is running), or the fork failed (counted as a failed save).
+  Result<SaveStarted> StartSave(storage::Store* store, uint64_t log_position = 0);
   // From pin to certainty.
   bool saving() const { return OutcomeOpen() || job_ == Job::kResolve; }
   SaveStatus save_status() const;
@@ -182,6 +187,7 @@ class Persistence {
   SaveStatus save_;
   Id save_id_;
   Epoch save_epoch_ = 0;
+  uint64_t save_log_position_ = 0;
   bool outcome_told_ = false;    // the Store knows the outcome
   int compactions_stopped_ = 0;  // since the last one that came to its end
   Ref forwarded_;
@@ -191,8 +197,8 @@ class Persistence {
   Epoch resolved_epoch_ = 0;
 };
 
-// Whether the store in this directory is whole: reads and verifies everything, writes nothing into
-// memory. For `--check`. Blocks.
-Status CheckStore(const std::string& directory);
+// Whether the store in this directory and its operation log are whole: reads and verifies
+// everything, writes nothing. For `--check`. Blocks. The result says, for people, what is there.
+Result<std::string> CheckStore(const std::string& directory);
 
 }  // namespace verso::persistence

@@ -254,6 +254,7 @@ Status SnapshotWriter::WriteCatalogue() {
   if (previous_) entry_.epoch_next = std::max(entry_.epoch_next, previous_->epoch_next);
   entry_.base = task_.start.base;
   entry_.time_ms = task_.time_ms;
+  entry_.log_position = task_.log_position;
 
   SstOutput output(task_.paths.ingest + "/catalogue", store_->snapshots());
   const auto entries = store_->Iterate(store_->snapshots());

@@ -48,6 +48,7 @@ struct SaveTask {
   ControlBlock* control = nullptr;
   Id save_id;
   uint64_t time_ms = 0;
+  uint64_t log_position = 0;
   bool compact_first = false;  // compactions after the last saves were stopped by the next save
   FaultPoint fault = FaultPoint::kNone;
 };

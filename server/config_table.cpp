@@ -13,6 +13,7 @@ constexpr std::string_view kLogLevels[] = {"debug", "verbose", "notice", "warnin
 constexpr std::string_view kPolicies[] = {"noeviction",      "allkeys-lru",  "allkeys-lfu",
                                           "allkeys-random",  "volatile-lru", "volatile-lfu",
                                           "volatile-random", "volatile-ttl"};
+constexpr std::string_view kAppendFsync[] = {"always", "everysec", "no"};
 constexpr std::string_view kDebugAccess[] = {"no", "local", "yes"};
 constexpr std::string_view kSanitizePayload[] = {"no", "yes", "clients"};
 
@@ -128,10 +129,6 @@ constexpr ConfigSpecial kSave = {&SetSave, &GetSave};
 constexpr ConfigSpecial kBind = {&SetBind, &GetBind};
 constexpr ConfigSpecial kOutputLimit = {&SetOutputLimit, &GetOutputLimit};
 
-std::string RefuseAppendOnly(const Settings& settings) {
-  if (!settings.appendonly) return "";
-  return "the operation log is not in this version: appendonly must be no";
-}
 std::string RefuseDaemonize(const Settings& settings) {
   if (!settings.daemonize) return "";
   return "this server stays in the foreground (use a service manager): daemonize must be no";
@@ -144,11 +141,13 @@ std::string RefusePolicy(const Settings& settings) {
 using Kind = ConfigKind;
 
 constexpr ConfigRow kRows[] = {
-    {.name = "appendonly",
-     .kind = Kind::kBool,
-     .field = &Settings::appendonly,
+    {.name = "appendfsync",
+     .kind = Kind::kChoice,
+     .field = &Settings::appendfsync,
      .changeable = true,
-     .refuse = &RefuseAppendOnly},
+     .choices = kAppendFsync,
+     .choice_count = static_cast<int>(std::size(kAppendFsync))},
+    {.name = "appendonly", .kind = Kind::kBool, .field = &Settings::appendonly, .changeable = true},
     {.name = "arena-dir", .kind = Kind::kText, .field = &Settings::arena_dir},
     {.name = "bind", .kind = Kind::kSpecial, .field = &kBind},
     {.name = "client-output-buffer-limit",
@@ -429,7 +428,6 @@ constexpr std::string_view kInert[] = {
     "aof_rewrite_cpulist",
     "appenddirname",
     "appendfilename",
-    "appendfsync",
     "auto-aof-rewrite-min-size",
     "auto-aof-rewrite-percentage",
     "bgsave_cpulist",

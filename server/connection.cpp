@@ -11,9 +11,9 @@
 
 #include "server/command/arg_reader.h"
 #include "server/logging.h"
-#include "storage/base/monotonic_time.h"
 #include "server/server.h"
 #include "server/session/transaction.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::server {
 
@@ -158,7 +158,7 @@ void Connection::ProcessInput() {
   TimeLimit enough(Slice::kBudgetUs);
   while (!closed() && !closing_ && rest_ == nullptr && !blocked() && begin_ < end_ &&
          end_ - begin_ >= wanted_) {
-    if (out_.bytes_pending() > server_->OutputAllowance()) {
+    if (out_.bytes_pending() > server_->OutputAllowance() || server_->log().congested()) {
       reading_paused_ = true;
       break;
     }
@@ -172,7 +172,7 @@ void Connection::ProcessInput() {
   running_ = false;
   ReleaseInput();
   if (closed()) return;
-  if (!out_.empty() || closing_) server_->WantFlush(this);
+  if (!out_.empty() || closing_ || reading_paused_) server_->WantFlush(this);
   UpdateInterest();
 }
 
@@ -254,8 +254,30 @@ bool Connection::RunBatch(size_t count) {
   return true;
 }
 
+namespace {
+
+// Notes what the session's commands append to the operation log.
+class LogNote {
+ public:
+  LogNote(const OperationLog& log, Session* session)
+      : log_(log), session_(session), before_(log.appended()) {}
+  ~LogNote() {
+    if (log_.appended() != before_) session_->last_sequence = log_.appended();
+  }
+  LogNote(const LogNote&) = delete;
+  LogNote& operator=(const LogNote&) = delete;
+
+ private:
+  const OperationLog& log_;
+  Session* session_;
+  const uint64_t before_;
+};
+
+}  // namespace
+
 bool Connection::RunRequest(const Request& request) {
   if (request.entry == nullptr && GuardCrossProtocol(request)) return false;
+  const LogNote note(server_->log(), &session_);
   const ReplyMode mode_before = session_.reply_mode;
   const uint64_t mark = out_.written();
   const Outcome outcome = server_->dispatcher().Run(request, session_, reply_, &rest_);
@@ -283,6 +305,7 @@ void Connection::Pin() {
 }
 
 void Connection::RunParked() {
+  const LogNote note(server_->log(), &session_);
   const uint64_t mark = out_.written();
   const Outcome outcome =
       server_->dispatcher().Run(session_.parked->request(), session_, reply_, &rest_);
@@ -293,6 +316,7 @@ void Connection::RunParked() {
 
 void Connection::RunHeld() {
   if (!blocked() || !session_.parked->held()) return;
+  const LogNote note(server_->log(), &session_);
   // Out of the way: it may be one that waits for a key now.
   const auto command = std::move(session_.parked);
   const uint64_t mark = out_.written();
@@ -345,6 +369,7 @@ bool Connection::RunSlice(uint64_t budget_us) {
     return false;
   }
   ++server_->state().metrics.slices;
+  const LogNote note(server_->log(), &session_);
   const uint64_t mark = out_.written();
   Slice slice(&reply_, kReplyBytesAtOnce * 4, budget_us);
   const ReadView view = session_.txn != nullptr
@@ -396,10 +421,21 @@ bool Connection::GuardCrossProtocol(const Request& request) {
   return true;
 }
 
+// What has been written since the last time waits for what the log has got by now (OperationLog
+// O1). While the log takes nothing, only a client's own writes count: others go on reading (O3).
+void Connection::HoldReplies() {
+  const OperationLog& log = server_->log();
+  if (!log.on() || out_.written() == judged_) return;
+  const uint64_t sequence = log.healthy() ? log.appended() : session_.last_sequence;
+  if (sequence > log.released()) held_.Hold(judged_, sequence);
+  judged_ = out_.written();
+}
+
 void Connection::Flush() {
   in_flush_list = false;
   if (closed()) return;
   ServerState& state = server_->state();
+  HoldReplies();
   const uint64_t limit = held_.empty() ? ~uint64_t{0} : held_.Limit(server_->released_sequence());
   bool stuck = false;
   while (!stuck && !out_.empty() && out_.consumed() < limit) {
@@ -441,10 +477,12 @@ void Connection::Flush() {
   if (stuck) CheckOutputLimits();
   if (closed()) return;
   if (rest_ != nullptr && out_.bytes_pending() < kReplyBytesAtOnce) server_->WantRun(this);
-  if (reading_paused_ && out_.bytes_pending() <= server_->OutputAllowance() / 2) {
+  const bool congested = server_->log().congested();
+  if (reading_paused_ && out_.bytes_pending() <= server_->OutputAllowance() / 2 && !congested) {
     reading_paused_ = false;
     server_->WantRun(this);
   }
+  if (!held_.empty() || (reading_paused_ && congested)) server_->WaitForLog(this);
   UpdateInterest();
 }
 
@@ -509,7 +547,8 @@ bool Connection::CheckTimeouts(uint64_t now_ms) {
     return true;
   }
   // Replies of a slow reader hold memory, a half-made long reply also holds a pin.
-  if ((rest_ != nullptr || reading_paused_ || closing_) && now_ms > progress_ms_ + kStuckMs) {
+  if ((rest_ != nullptr || reading_paused_ || closing_) && !in_log_list &&
+      now_ms > progress_ms_ + kStuckMs) {
     LogWarning("client {} ended: it has not read its replies for {} s", session_.id,
                kStuckMs / 1000);
     CloseNow();

@@ -84,6 +84,7 @@ class Connection final : public PollTarget {
   // Lists of the server; each connection is in each at most once.
   bool in_flush_list = false;
   bool in_ready_list = false;
+  bool in_log_list = false;  // waits for the operation log
 
  private:
   static constexpr size_t kBatch = storage::ReadView::kPrefetchBatch;
@@ -101,6 +102,7 @@ class Connection final : public PollTarget {
   void FinishParked(uint64_t mark, Outcome outcome);
   void MuteReply(uint64_t mark, bool last);
   void ApplyReplyMode(uint64_t mark, ReplyMode before);
+  void HoldReplies();
   void ProtocolError(std::string_view text);
   bool GuardCrossProtocol(const Request& request);
   void CheckOutputLimits();
@@ -128,6 +130,7 @@ class Connection final : public PollTarget {
   OutputChain out_;
   ReplyWriter reply_;
   HeldReplies held_;
+  uint64_t judged_ = 0;        // up to there it is known what the replies wait for
   uint64_t turn_mark_ = 0;     // what was written when this turn's requests began
   size_t output_counted_ = 0;  // of bytes_pending(), told to the server
   uint64_t progress_ms_ = 0;   // the output last moved

@@ -188,14 +188,28 @@ void PersistenceSection(Server& server, Lines* out) {
   out->Add("rdb_last_cow_size", save.child_private_bytes);
   out->Add("rdb_last_load_keys_expired", 0);
   out->Add("rdb_last_load_keys_loaded", 0);
-  for (const char* name : {"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"}) {
-    out->Add(name, 0);
+  const bool log_on = server.log().on();
+  const OperationLog::Report log = server.log().report();
+  out->Add("aof_enabled", log_on ? 1 : 0);
+  out->Add("aof_rewrite_in_progress", log_on && save.running ? 1 : 0);
+  out->Add("aof_rewrite_scheduled", 0);
+  out->Add("aof_last_rewrite_time_sec", log_on ? save.last_seconds : -1);
+  out->Add("aof_current_rewrite_time_sec", log_on ? save.running_seconds : -1);
+  out->Add("aof_last_bgrewrite_status", log_on && state.last_save_failed ? "err" : "ok");
+  out->Add("aof_last_write_status", state.log_error.empty() ? "ok" : "err");
+  out->Add("aof_last_cow_size", save.child_private_bytes);
+  if (log_on) {
+    out->Add("aof_current_size", log.bytes_total);
+    out->Add("aof_buffer_length", log.bytes_waiting);
   }
-  out->Add("aof_last_rewrite_time_sec", -1);
-  out->Add("aof_current_rewrite_time_sec", -1);
-  out->Add("aof_last_bgrewrite_status", "ok");
-  out->Add("aof_last_write_status", "ok");
-  out->Add("aof_last_cow_size", 0);
+  out->Add("log_last_seq", log.sequence);
+  out->Add("log_last_written_seq", log.written);
+  out->Add("log_last_durable_seq", log.durable);
+  out->Add("log_last_durable_age_ms", log.durable_age_ms);
+  out->Add("log_bytes_waiting", log.bytes_waiting);
+  out->Add("log_syncs", log.syncs);
+  out->Add("log_records_replayed", log.replayed);
+  out->Add("log_last_error", state.log_error);
   out->Add("save_last_error", state.last_save_failed ? save.last_error : "");
   const RdbTransfers::Report transfers = server.transfers().report();
   out->Add("export_in_progress", transfers.exporting ? 1 : 0);

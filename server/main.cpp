@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "persistence/log/log_repair.h"
 #include "persistence/persistence.h"
+#include "server/command/arg_reader.h"
 #include "server/command/command_table.h"
 #include "server/config.h"
 #include "server/logging.h"
@@ -22,7 +24,11 @@ namespace {
 constexpr char kUsage[] =
     "Usage: verso-server [/path/to/verso.conf] [--directive value ...]\n"
     "       verso-server --import FILE ...  begins with what a dump file of Redis holds\n"
-    "       verso-server --check DIR        exit status 0 if the store in DIR is whole\n"
+    "       verso-server --log-recover-to N ...  goes on with the operation log as it was at "
+    "record N;\n"
+    "                                       what follows is kept aside (*.lost)\n"
+    "       verso-server --check DIR        exit status 0 if store and operation log in DIR are "
+    "whole\n"
     "       verso-server --print-commands   the commands as a Markdown table\n"
     "       verso-server --version | --help\n"
     "\n"
@@ -33,16 +39,40 @@ constexpr char kUsage[] =
     "       verso-server --port 7777 --save '' --dir /tmp/data\n";
 
 int Check(const std::string& directory) {
-  if (const Status whole = persistence::CheckStore(directory); !whole) {
+  const Result<std::string> whole = persistence::CheckStore(directory);
+  if (!whole) {
     std::fprintf(stderr, "%s\n", whole.error().context.c_str());
     return 1;
   }
-  std::printf("%s: the store is whole\n", directory.c_str());
+  std::fputs(whole->c_str(), stdout);
   return 0;
 }
 
-// `import`: a dump file to begin with; empty: none was asked for.
-int Serve(const std::vector<std::string>& arguments, const std::string& import) {
+// What may stand between the directives.
+struct StartOptions {
+  std::string import;      // a dump file to begin with
+  std::string recover_to;  // a record of the operation log
+};
+
+// Takes `name VALUE` out of the words.
+std::string TakeOption(std::vector<std::string>* words, const std::string& name) {
+  const auto at = std::find(words->begin(), words->end(), name);
+  if (at == words->end() || at + 1 == words->end()) return {};
+  std::string value = *(at + 1);
+  words->erase(at, at + 2);
+  return value;
+}
+
+Status RecoverLog(const std::string& dir, const persistence::Id& store_id,
+                  const std::string& record) {
+  int64_t sequence = 0;
+  if (!ParseInteger(record, &sequence) || sequence < 0) {
+    return Error{ErrorCode::kInvalidArgument, "--log-recover-to: no record's number: " + record};
+  }
+  return persistence::RecoverTo(dir, store_id, static_cast<uint64_t>(sequence));
+}
+
+int Serve(const std::vector<std::string>& arguments, const StartOptions& options) {
   Result<LoadedConfig> config = LoadConfig(arguments);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().context.c_str());
@@ -70,16 +100,20 @@ int Serve(const std::vector<std::string>& arguments, const std::string& import) 
                opened.error().context);
     return 1;
   }
+  if (!options.recover_to.empty()) {
+    const Status recovered = RecoverLog(config->settings.dir, opened->store_id, options.recover_to);
+    if (!recovered) {
+      LogWarning("{}. Exiting.", recovered.error().context);
+      return 1;
+    }
+  }
   Server server(std::move(config->settings), &clock, std::move(opened->store),
-                std::move(opened->saves), config->file);
+                std::move(opened->saves), config->file, opened->store_id);
   if (const Status open = server.Open(); !open) {
     LogWarning("Failed listening: {}. Exiting.", open.error().context);
     return 1;
   }
-  if (const Status load = server.LoadDumpFile(import); !load) {
-    LogWarning("Fatal error loading the DB: {}. Exiting.", load.error().context);
-    return 1;
-  }
+  if (!server.BringBack(options.import)) return 1;
   LogNotice("Running mode=standalone, port={}.", server.bound_port());
   LogNotice("Ready to accept connections tcp");
   return server.Run();
@@ -102,18 +136,16 @@ int Main(const std::vector<std::string>& arguments) {
   }
   if (first == "--check" && arguments.size() == 2) return Check(arguments[1]);
   std::vector<std::string> directives = arguments;
-  std::string import;
-  const auto at = std::find(directives.begin(), directives.end(), "--import");
-  if (at != directives.end() && at + 1 != directives.end()) {
-    import = *(at + 1);
-    directives.erase(at, at + 2);
-  }
-  return Serve(directives, import);
+  StartOptions options;
+  options.import = TakeOption(&directives, "--import");
+  options.recover_to = TakeOption(&directives, "--log-recover-to");
+  return Serve(directives, options);
 }
 
 }  // namespace
 }  // namespace verso::server
 
-int main(int argc, char** argv) {
+// What is thrown this far (no memory at the start) ends the process, as it should.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   return verso::server::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -16,7 +16,8 @@ constexpr uint64_t kImportUs = 300;  // of a turn
 constexpr uint64_t kLoadUs = 5000;   // of one at the start
 
 // What <dir> holds of the store (persistence/README.md).
-constexpr ByteView kStoreFiles[] = {"verso.lock", "store.id", "store", "store.new", "ingest"};
+constexpr ByteView kStoreFiles[] = {"verso.lock", "store.id", "store",
+                                    "store.new",  "ingest",   "log"};
 
 }  // namespace
 
@@ -178,7 +179,11 @@ void RdbTransfers::LoadEnded() {
   loading_ = false;
   import_job_.reset();
   import_.reset();
-  server_->LoadEnded(error);
+  if (error.empty()) {
+    server_->Imported();
+  } else {
+    server_->LoadFailed(error);
+  }
 }
 
 void RdbTransfers::ImportEnded() {

@@ -23,6 +23,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
   Status Open(const Settings& settings) {
     PersistenceOptions options;
     options.directory = settings.dir;
+    options.log_follows = true;
     options.log = [](persistence::LogLevel level, std::string_view text) {
       if (level == persistence::LogLevel::kInfo) {
         LogNotice("{}", text);
@@ -57,6 +58,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
   }
 
   persistence::LoadStatus load_status() const { return persistence_->load_status(); }
+  const persistence::Id& store_id() const { return persistence_->store_id(); }
 
   // ---- SaveControl
   void Attach(EventLoop* loop) override {
@@ -64,8 +66,8 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     for (const int fd : watched_) loop_->Add(fd, EPOLLIN, this);
   }
 
-  Status Start() override {
-    auto started = persistence_->StartSave(store_);
+  Status Start(uint64_t log_position) override {
+    auto started = persistence_->StartSave(store_, log_position);
     if (!started) return std::move(started).error();
     ++forks_;
     save_told_ = false;
@@ -104,6 +106,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     report.last_failed = save.last == persistence::LastSave::kFailed;
     report.last_error = load.state == LoadState::kFailed ? load.error : save.last_error;
     report.last_save_time = static_cast<int64_t>(save.last_ok_ms / 1000);
+    report.log_position = save.last_ok_log_position;
     if (save.last != persistence::LastSave::kNone) {
       report.last_seconds = static_cast<int64_t>(save.last_duration_ms / 1000);
     }
@@ -121,7 +124,6 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     report.child_private_bytes = save.child_private_bytes;
     report.load_bytes_done = load.bytes_done;
     report.load_bytes_total = load.bytes_total;
-    report.load_ms = load.duration_ms;
     return report;
   }
 
@@ -149,6 +151,7 @@ Result<OpenedStore> OpenStore(const Settings& settings, const Clock* clock) {
   if (saves->load_status().state == LoadState::kFailed) {
     return Error{ErrorCode::kCorruption, saves->load_status().error};
   }
+  opened.store_id = saves->store_id();
   opened.saves = std::move(saves);
   return opened;
 }

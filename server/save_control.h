@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "persistence/store_format.h"
 #include "storage/base/clock.h"
 #include "storage/base/result.h"
 #include "storage/memory/store.h"
@@ -25,6 +26,7 @@ struct SaveReport {
   bool last_failed = false;
   std::string last_error;
   int64_t last_save_time = 0;  // of the last committed one; 0: none
+  uint64_t log_position = 0;   // of the last committed or loaded one
   int64_t last_seconds = -1;   // how long the last one took
   int64_t running_seconds = -1;
   uint64_t saves = 0;  // committed by this process
@@ -39,7 +41,6 @@ struct SaveReport {
   // The load at the start.
   uint64_t load_bytes_done = 0;
   uint64_t load_bytes_total = 0;
-  uint64_t load_ms = 0;
 };
 
 enum class SaveEvent : uint8_t { kNothing, kCommitted, kFailed, kLoaded, kLoadFailed };
@@ -50,8 +51,9 @@ class SaveControl {
 
   // Descriptors to wait on are added to this loop from now on.
   virtual void Attach(EventLoop* loop) = 0;
-  // Pins, forks, returns. Fails: a save or the load is running (kBusy), or it could not start.
-  virtual Status Start() = 0;
+  // Pins, forks, returns. `log_position`: the last record of the operation log that the data set
+  // contains. Fails: a save or the load is running (kBusy), or it could not start.
+  virtual Status Start(uint64_t log_position) = 0;
   // What has ended since the last call. Never blocks.
   virtual SaveEvent Poll() = 0;
   // Blocks until the running save has ended; Poll() then tells how.
@@ -70,6 +72,7 @@ class SaveControl {
 struct OpenedStore {
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<SaveControl> saves;  // destroyed before the store
+  persistence::Id store_id;
 };
 Result<OpenedStore> OpenStore(const Settings& settings, const Clock* clock);
 

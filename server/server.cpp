@@ -32,7 +32,7 @@ constexpr size_t kOutputPerClient = 64
                                     << 20;  // unread replies before a client is served no further
 constexpr size_t kOutputOfAll = 128 << 20;  // beyond this ...
 constexpr size_t kOutputPerClientCrowded = 1 << 20;  // ... each may leave only so much
-constexpr int64_t kSaveRetrySeconds = 5;
+constexpr int kShutdownLogMs = 10'000;
 
 constexpr std::string_view kProtectedModeRefusal =
     "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
@@ -87,7 +87,8 @@ void Refuse(int fd, std::string_view text) {
 }  // namespace
 
 Server::Server(Settings settings, const Clock* clock, std::unique_ptr<storage::Store> store,
-               std::unique_ptr<SaveControl> saves, std::string config_file)
+               std::unique_ptr<SaveControl> saves, std::string config_file,
+               const persistence::Id& store_id)
     : clock_(clock),
       config_file_(std::move(config_file)),
       store_(std::move(store)),
@@ -99,6 +100,7 @@ Server::Server(Settings settings, const Clock* clock, std::unique_ptr<storage::S
   state_.now_ms = clock_->NowMs();
   state_.ApplySettings();
   store_->set_observer(&state_.changes);
+  log_.Configure(state_.settings.dir, store_id);
   if (getrandom(&state_.environment.random_state, sizeof(uint64_t), 0) < 0) std::abort();
   state_.environment.random_state |= 1;
   started_ms_ = state_.now_ms;
@@ -109,6 +111,7 @@ Server::Server(Settings settings, const Clock* clock, std::unique_ptr<storage::S
 Server::~Server() {
   ForEachClient([](Connection& connection) { connection.CloseNow(); });
   EndTurn();
+  log_.SwitchOff();
   listeners_.clear();
   store_->set_observer(nullptr);
 }
@@ -173,35 +176,6 @@ Status Server::Open() {
   return {};
 }
 
-Status Server::LoadDumpFile(const std::string& path) {
-  const bool fresh = !state_.loading && store_->main().head().null();
-  if (!path.empty() && !fresh) {
-    return Error{ErrorCode::kInvalidArgument, "'" + state_.settings.dir + "' holds data already"};
-  }
-  const std::string left = state_.settings.dir + "/" + state_.settings.dbfilename;
-  const bool found = access(left.c_str(), F_OK) == 0;
-  if (path.empty() && !found) return {};
-  if (!fresh) {
-    LogNotice("{} is not read: there is a store already", left);
-    return {};
-  }
-  VERSO_TRY_STATUS(transfers_.StartLoad(path.empty() ? left : path));
-  state_.loading = true;
-  return {};
-}
-
-void Server::LoadEnded(const std::string& error) {
-  state_.loading = false;
-  if (error.empty()) {
-    LogNotice("DB loaded in {} ms", clock_->NowMs() - started_ms_);
-    return;
-  }
-  // Never an empty start by mistake.
-  LogWarning("Fatal error loading the DB: {}. Exiting.", error);
-  exit_status_ = 1;
-  loop_.Stop();
-}
-
 size_t Server::bound_port() const {
   for (const auto& listener : listeners_) {
     if (listener->port() != 0) return listener->port();
@@ -244,7 +218,10 @@ bool Server::Shutdown(ShutdownHow how, bool force) {
       }
     }
   }
+  log_.EndTurn();
+  log_.WaitDurable(kShutdownLogMs);
   // What was answered before still leaves.
+  LogMoved();
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   LogWarning("Verso is now ready to exit, bye bye...");
   loop_.Stop();
@@ -268,18 +245,23 @@ void Server::CountMemory() {
 bool Server::EndTurn() {
   if (state_.pause.until_ms != 0 && state_.now_ms >= state_.pause.until_ms) EndPause();
   RunReady();
+  log_.EndTurn();
   // Flush() may add to the ready list, never to this one.
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   flush_list_.clear();
   if (expire_more_) ExpireSome();
   const bool transfers_more = transfers_.Work();
-  background_more_ = !state_.loading && store_->Background(kBackgroundUs);
+  if (log_.replaying()) ReplaySome();
+  const bool in_place = !state_.loading || log_.replaying();
+  background_more_ = in_place && store_->Background(kBackgroundUs);
   background_more_ |= ClientPieces()->Trim(kPiecesTrimmed);
+  log_.EndTurn();  // what the last four have changed
   BuryDead();
   Metrics& metrics = state_.metrics;
   ++metrics.turns;
   metrics.turn_us_max = std::max(metrics.turn_us_max, MonotonicUs() - turn_begin_us_);
-  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_;
+  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_ ||
+         log_.replaying();
 }
 
 // Continuations, and input that had to wait. All of them together get the turn's time, however many
@@ -318,6 +300,7 @@ void Server::BuryDead() {
     free_slots_.push_back(connection->session().handle.slot);
     --client_count_;
     if (connection->in_ready_list) std::erase(ready_list_, connection);
+    if (connection->in_log_list) std::erase(log_list_, connection);
     connection->~Connection();
     ClientMemory()->deallocate(connection, sizeof(Connection), alignof(Connection));
   }
@@ -363,7 +346,14 @@ void Server::RunAgain(ParkedCommand& command) {
 
 void Server::EndOverdue() {
   while (ParkedCommand* command = state_.blocked.Overdue(state_.now_ms)) {
-    Find(command->session->handle)->EndParked();
+    Connection* const connection = Find(command->session->handle);
+    if (command->held()) {
+      connection->session().waited_out = true;
+      connection->RunParked();
+      connection->session().waited_out = false;
+    } else {
+      connection->EndParked();
+    }
   }
 }
 
@@ -487,6 +477,7 @@ uint64_t Server::RunCron() {
 void Server::ExpireSome() {
   expire_more_ = false;
   if (state_.loading || !state_.expires_actively || state_.now_ms < state_.pause.until_ms) return;
+  if (!state_.log_error.empty()) return;
   for (const auto& [name, branch] : store_->branches().all()) {
     if (!ExpireSomeOf(*branch.line)) break;
   }
@@ -540,92 +531,22 @@ void Server::SampleRates() {
   buffers_.Trim(4 * BufferPool::kChunkBytes / BufferPool::kBlockBytes);
 }
 
-// ---------------------------------------------------------------- saving
-
-Status Server::StartSave() {
-  if (saves_ == nullptr) return Error{ErrorCode::kInvalidArgument, "there is no store to save to"};
-  save_tried_ms_ = state_.now_ms;
-  const uint64_t changes = state_.changes.changes();
-  Status started = saves_->Start();
-  if (!started) {
-    if (started.error().code != ErrorCode::kBusy) state_.last_save_failed = true;
-    LogWarning("Can't save in background: {}", started.error().context);
-    return started;
-  }
-  changes_at_save_start_ = changes;
-  LogNotice("Background saving started, pin and fork took {} us", saves_->report().fork_us);
-  return {};
-}
-
-Status Server::SaveNow() {
-  VERSO_TRY_STATUS(StartSave());
-  saves_->Wait();
-  NoteSaveEnd();
-  if (state_.last_save_failed) {
-    return Error{ErrorCode::kIo, saves_->report().last_error};
-  }
-  return {};
-}
-
-void Server::NoteSaveEnd() {
-  if (saves_ == nullptr) return;
-  switch (saves_->Poll()) {
-    case SaveEvent::kNothing:
-      return;
-    case SaveEvent::kLoaded:
-      LoadEnded({});
-      break;
-    case SaveEvent::kLoadFailed:
-      LoadEnded(saves_->report().last_error);
-      break;
-    case SaveEvent::kCommitted: {
-      state_.last_save_failed = false;
-      state_.changes.Saved(changes_at_save_start_);
-      const SaveReport report = saves_->report();
-      LogNotice("Background saving terminated with success: {} pages, {} bytes in {} s",
-                report.pages_written, report.bytes_written, report.last_seconds);
-      break;
-    }
-    case SaveEvent::kFailed:
-      state_.last_save_failed = true;
-      LogWarning("Background saving error: {}", saves_->report().last_error);
-      break;
-  }
-}
-
-int64_t Server::last_save_time() const {
-  const auto started = static_cast<int64_t>(started_ms_ / 1000);
-  if (saves_ == nullptr || saves_->report().last_save_time == 0) return started;
-  return saves_->report().last_save_time;
-}
-
-void Server::CheckSavePoints() {
-  if (saves_ == nullptr || state_.loading) return;
-  if (std::exchange(state_.environment.all_flushed, false) && !state_.settings.save.empty()) {
-    ScheduleSave();  // Redis, too, saves after FLUSHALL: what was removed shall not come back
-  }
-  if (saves_->running()) return;
-  if (save_scheduled_) {
-    save_scheduled_ = false;
-    if (StartSave()) return;
-  }
-  const auto now_s = static_cast<int64_t>(state_.now_ms / 1000);
-  const bool may_try = (!state_.last_save_failed && !save_refused_) ||
-                       state_.now_ms > save_tried_ms_ + uint64_t{kSaveRetrySeconds} * 1000;
-  bool due = false;
-  const uint64_t changes = state_.changes.changes_since_save();
-  for (const SavePoint& point : state_.settings.save) {
-    if (changes < static_cast<uint64_t>(point.changes)) continue;
-    if (now_s - last_save_time() <= point.seconds) continue;
-    if (!due) LogNotice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
-    due = true;
-  }
-  // StartSave logs what is wrong; the next try comes after a pause.
-  if (due && may_try) save_refused_ = !StartSave().has_value();
-}
-
 Status Server::ApplySettings(const Settings& changed) {
+  if (changed.appendonly != log_.on() && state_.unit.open()) {
+    return Error{ErrorCode::kInvalidArgument, "appendonly cannot change inside a transaction"};
+  }
+  const Settings before = state_.settings;
   state_.settings = changed;
+  log_.SetPolicy(static_cast<persistence::SyncPolicy>(changed.appendfsync));
+  if (changed.appendonly && !log_.on() && !state_.loading) {
+    if (Status on = log_.SwitchOn(true); !on) {
+      state_.settings = before;
+      return on;
+    }
+    ScheduleSave();
+  } else if (!changed.appendonly && log_.on()) {
+    log_.SwitchOff();
+  }
   state_.ApplySettings();
   snapshot_schedule_.Reset();
   SetLogLevel(static_cast<LogLevel>(changed.loglevel));

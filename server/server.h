@@ -15,6 +15,7 @@
 #include "server/connection.h"
 #include "server/event_loop.h"
 #include "server/listener.h"
+#include "server/operation_log.h"
 #include "server/rdb_transfers.h"
 #include "server/save_control.h"
 #include "server/server_state.h"
@@ -40,15 +41,23 @@ enum class ShutdownHow : uint8_t { kDefault, kSave, kNoSave };
 class Server final : public EventLoop::Host, private BlockedKeys::Host {
  public:
   Server(Settings settings, const Clock* clock, std::unique_ptr<storage::Store> store,
-         std::unique_ptr<SaveControl> saves, std::string config_file);
+         std::unique_ptr<SaveControl> saves, std::string config_file,
+         const persistence::Id& store_id);
   ~Server();
 
   // Opens the listeners. Fails: an address is taken, the descriptor limit is too low.
   Status Open();
-  // Before Run: begins with what a dump file holds. `path` is the one that was asked for; if it is
-  // empty, the one that Redis has left in `dir`, if any. Fails: there is data already.
-  Status LoadDumpFile(const std::string& path);
-  void LoadEnded(const std::string& error);  // empty: well
+  // Before Run: goes on with the data that was there, and serves as soon as it is in:
+  //
+  //   snapshot ──Loaded──> operation log ──Replayed──> nothing was there: a dump file ──Imported──┐
+  //                                            └──────────────────────────────────────────────>
+  //                                            serving
+  //
+  // `import`: the dump file that was asked for; if it is empty, the one that Redis has left in
+  // `dir`, if any. False: it is known already that this fails; the log says why.
+  bool BringBack(const std::string& import);
+  void Imported() { Serve(true); }
+  void LoadFailed(const std::string& error);
   // Serves until Shutdown() has succeeded. Returns the exit status.
   int Run();
 
@@ -75,7 +84,17 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   // What a client may leave unread before we stop serving it: less when all together leave much.
   size_t OutputAllowance() const;
   void OutputChanged(int64_t bytes) { output_bytes_ += bytes; }
-  uint64_t released_sequence() const { return ~uint64_t{0}; }
+  uint64_t released_sequence() const { return log_.on() ? log_.released() : ~uint64_t{0}; }
+
+  // ---- the operation log
+  OperationLog& log() { return log_; }
+  // The connection is flushed again when the log has got on.
+  void WaitForLog(Connection* connection);
+  void LogMoved();
+  // The disk has failed; `stop`: for good.
+  void LogFailed(bool stop);
+  // Runs the client's command again whenever the log has got on (WAITAOF).
+  void RunWhenLogMoves(ClientHandle client) { log_waiters_.push_back(client); }
 
   // ---- blocked clients
   // After a command, or a whole EXEC: who waited for what it brought.
@@ -126,6 +145,10 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   bool ExpireSomeOf(storage::Line& line);  // false: there is no room for it
   void CheckSavePoints();
   void NoteSaveEnd();
+  void Loaded();
+  void ReplaySome();
+  void Replayed();
+  void Serve(bool imported);
   void SampleRates();
   void CheckClients();
   Status RaiseDescriptorLimit();
@@ -139,6 +162,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   EventLoop loop_;
   Dispatcher dispatcher_;
   std::unique_ptr<SaveControl> saves_;
+  OperationLog log_{this};
   RdbTransfers transfers_{this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   TurnScratch scratch_;
@@ -156,8 +180,11 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   std::pmr::vector<Connection*> ready_list_{ClientMemory()};
   std::pmr::vector<Connection*> running_list_{ClientMemory()};
   std::pmr::vector<Connection*> graveyard_{ClientMemory()};
+  std::pmr::vector<Connection*> log_list_{ClientMemory()};
+  std::pmr::vector<ClientHandle> log_waiters_{ClientMemory()};
   int64_t output_bytes_ = 0;
 
+  std::string import_;
   std::string run_id_;
   uint64_t started_ms_ = 0;
   uint64_t memory_peak_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "server/command/command_context.h"
@@ -83,6 +84,7 @@ struct ServerState {
   bool expires_actively = true;  // DEBUG SET-ACTIVE-EXPIRE
   bool loading = false;
   bool last_save_failed = false;
+  std::string log_error;  // why the operation log cannot be written; "": it can, or there is none
 
   // Takes over what commands need from the settings, at the start and after CONFIG SET.
   void ApplySettings() {

@@ -48,6 +48,7 @@ struct Settings {
   std::string dbfilename = "dump.rdb";  // read at the start if there is no store yet
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
   bool appendonly = false;
+  int64_t appendfsync = 1;  // persistence::SyncPolicy: "everysec"
   bool stop_writes_on_bgsave_error = true;
   uint64_t maxmemory = 0;
   int64_t maxmemory_policy = 0;  // index into the choices of its row

@@ -9,6 +9,8 @@
 #                                     and undefined, which go together in one build, or thread
 #   tests/run.sh model [ARGS]         the model tests alone; ARGS go to each of them
 #   tests/run.sh fuzz [SECONDS] [NAME]  each fuzz target (or NAME_fuzz) for SECONDS (default 60)
+#   tests/run.sh torture [CYCLES]     kill -9 under load, CYCLES times (2000), and power-loss states
+#                                     of the operation log, ten times as many
 #   tests/run.sh bench [FILTER]       the benchmarks, and the comparison with Redis
 #   tests/run.sh style                the style rules alone
 #   tests/run.sh format               rewrite the sources with clang-format
@@ -138,6 +140,15 @@ fuzz() {
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
+torture() {
+  local cycles=${1:-2000} status=0
+  packages build test
+  build build/release
+  VERSO_KILL_CYCLES=$cycles PYTHONPATH=tests/support /usr/bin/python3 tests/integration/test_log_kill.py || status=1
+  VERSO_LOG_STATES=$((10 * cycles)) build/release/bin/verso_test_persistence '[power-loss]' || status=1
+  return $status
+}
+
 bench() {
   local status=0
   packages build test compare
@@ -171,7 +182,7 @@ case $command in
   *) [ $# -eq 0 ] || shift ;;
 esac
 case $command in
-  full | fast | model | fuzz | bench | tcl | tidy) "$command" "$@" ;;
+  full | fast | model | fuzz | torture | bench | tcl | tidy) "$command" "$@" ;;
   asan | ubsan) sanitized asan address,undefined "$@" ;;
   tsan) sanitized tsan thread "$@" ;;
   style) packages build test && exec /usr/bin/python3 tests/style/check.py "$@" ;;

@@ -94,6 +94,52 @@ Outcome BgSave(Server& server, CommandContext& context) {
   return Outcome::kDone;
 }
 
+// The log has no rewrite: a save makes what is before it superfluous.
+Outcome BgRewriteAof(Server& server, CommandContext& context) {
+  const bool running = server.saves() != nullptr && server.saves()->running();
+  if (running || context.in_unit()) {
+    server.ScheduleSave();
+    context.reply().SimpleString("Background append only file rewriting scheduled");
+    return Outcome::kDone;
+  }
+  if (const Status started = server.StartSave(); !started) {
+    return context.Fail("ERR " + started.error().context);
+  }
+  context.reply().SimpleString("Background append only file rewriting started");
+  return Outcome::kDone;
+}
+
+// WAITAOF numlocal numreplicas timeout
+Outcome WaitAof(Server& server, CommandContext& context) {
+  ArgReader args(context, 1);
+  const int64_t local = args.Integer();
+  const int64_t replicas = args.Integer();
+  int64_t timeout_ms = 0;
+  if (args.ok()) timeout_ms = args.Integer("ERR timeout is not an integer or out of range");
+  if (!args.ok()) return context.Fail(args.error());
+  if (local < 0 || local > 1) {
+    return context.Fail("ERR value is out of range, value must between 0 and 1");
+  }
+  if (replicas < 0) return context.Fail("ERR value is out of range, must be positive");
+  if (timeout_ms < 0) return context.Fail("ERR timeout is negative");
+  const OperationLog& log = server.log();
+  if (local != 0 && !log.on()) {
+    return context.Fail(
+        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+  }
+  Session& session = context.session();
+  const bool durable = log.on() && log.durable() >= session.last_sequence;
+  const bool enough = (local == 0 || durable) && replicas == 0;
+  if (!enough && !session.waited_out && !context.in_unit()) {
+    server.RunWhenLogMoves(session.handle);
+    return context.Park({.key_count = 0, .timeout_ms = static_cast<uint64_t>(timeout_ms)});
+  }
+  context.reply().Array(2);
+  context.reply().Integer(durable ? 1 : 0);
+  context.reply().Integer(0);
+  return Outcome::kDone;
+}
+
 Outcome LastSave(Server& server, CommandContext& context) {
   context.reply().Integer(server.last_save_time());
   return Outcome::kDone;
@@ -168,6 +214,9 @@ constexpr ArgSpec kShutdownArgs[] = {
     {.name = "now", .type = ArgType::kPureToken, .token = "NOW", .flags = kOptional},
     {.name = "force", .type = ArgType::kPureToken, .token = "FORCE", .flags = kOptional},
     {.name = "abort", .type = ArgType::kPureToken, .token = "ABORT", .flags = kOptional}};
+constexpr ArgSpec kWaitAofArgs[] = {{.name = "numlocal", .type = ArgType::kInteger},
+                                    {.name = "numreplicas", .type = ArgType::kInteger},
+                                    {.name = "timeout", .type = ArgType::kInteger}};
 constexpr ArgSpec kInfoArgs[] = {{.name = "section", .flags = kOptional | kMultiple}};
 constexpr ArgSpec kUsageArgs[] = {
     {.name = "key", .type = ArgType::kKey, .key_spec = 0},
@@ -256,6 +305,24 @@ constexpr CommandSpec kRows[] = {
      .complexity = "O(1)",
      .summary = "Starts a save in the background.",
      .run = &BgSave},
+    {.name = "bgrewriteaof",
+     .arity = 1,
+     .flags = kNoTxn | kAdmin | kNoScript | kNoAsyncLoading,
+     .group = Group::kServer,
+     .since = "0.1.0",
+     .complexity = "O(1)",
+     .summary =
+         "Starts a save in the background, which makes the operation log before it superfluous.",
+     .run = &BgRewriteAof},
+    {.name = "waitaof",
+     .arity = 4,
+     .flags = kBlocking,
+     .group = Group::kGeneric,
+     .args = kWaitAofArgs,
+     .since = "0.1.0",
+     .complexity = "O(1)",
+     .summary = "Waits until the connection's writes are on the disk.",
+     .run = &WaitAof},
     {.name = "lastsave",
      .arity = 1,
      .flags = kLoading | kStale | kFast | kAdmin,

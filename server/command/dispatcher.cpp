@@ -233,6 +233,9 @@ std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& reques
       state_->settings.stop_writes_on_bgsave_error && !state_->settings.save.empty()) {
     return std::string(error::kMisconf);
   }
+  if (!state_->log_error.empty() && (flags & kWrite) != 0 && !session.internal) [[unlikely]] {
+    return "MISCONF Errors writing to the AOF file: " + state_->log_error;
+  }
   return {};
 }
 

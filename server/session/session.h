@@ -58,6 +58,8 @@ struct Session {
   uint64_t created_ms = 0;
   uint64_t active_ms = 0;  // last request
   uint64_t commands = 0;
+  uint64_t last_sequence = 0;  // of the last record that its commands left in the operation log
+  bool waited_out = false;     // a command that waits without keys runs once more: its time is up
   const CommandEntry* last_command = nullptr;
   std::pmr::string name{ClientMemory()};
   std::pmr::string library_name{ClientMemory()};

@@ -119,7 +119,7 @@ class Start(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("at line 2", text)
         self.assertIn("no-such-directive", text)
-        for words in (["--port", "x"], ["--appendonly", "yes"], ["--nosuch", "1"], ["/no/such.conf"]):
+        for words in (["--port", "x"], ["--appendonly", "perhaps"], ["--nosuch", "1"], ["/no/such.conf"]):
             with self.subTest(words=words):
                 self.assertEqual(run(*words)[0], 1)
 

@@ -65,7 +65,7 @@ TEST_CASE("config: what is wrong is named with file and line") {
   CHECK_THAT(Fault("port\n"), Catch::Matchers::Contains("number of arguments"));
   CHECK_THAT(Fault("dir \"a\n"), Catch::Matchers::Contains("Unbalanced quotes"));
   CHECK_THAT(Fault("maxmemory lots\n"), Catch::Matchers::Contains("memory value"));
-  CHECK_THAT(Fault("appendonly yes\n"), Catch::Matchers::Contains("appendonly must be no"));
+  CHECK_THAT(Fault("appendfsync sometimes\n"), Catch::Matchers::Contains("always, everysec, no"));
   CHECK_THAT(Fault("maxmemory-policy allkeys-lru\n"), Catch::Matchers::Contains("noeviction"));
   CHECK_THAT(Fault("loglevel loud\n"), Catch::Matchers::Contains("one of the following"));
   CHECK_THAT(Fault("include /no/such/file.conf\n"),
