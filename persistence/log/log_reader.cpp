@@ -186,13 +186,8 @@ Result<bool> LogReader::OpenSegment() {
     return true;
   }
   if (reader_->header() == HeaderState::kDamaged) return EndAt(segment_, 0);
-  if (reader_->header() == HeaderState::kForeign) {
-    return Refuse(file.path + ": has the name of another segment", 0);
-  }
-  if (segment_ > 0 && reader_->follows() != files_[segment_ - 1].index) {
-    return Refuse(log_directory_ + "/" + SegmentName(reader_->follows()).data() + ": is missing",
-                  0);
-  }
+  const std::string broken = Broken(*reader_, segment_);
+  if (!broken.empty()) return Refuse(broken, 0);
   RecordHeader header;
   ByteView payload;
   VERSO_TRY(const RecordState state, reader_->Next(&header, &payload));
@@ -245,10 +240,23 @@ Result<bool> LogReader::EndAt(size_t segment, uint64_t offset) {
                                        : ", though it was written safely"),
         std::max(proof.last, proof.durable));
   }
+  if (!proof.broken.empty()) return Refuse(proof.broken, proof.last);
   if (proof.fresh_segment > 0) SetUnbased(proof.fresh_segment, proof.fresh_continues);
   torn_tail_ =
       TornTail{files_[segment].path, offset, proof.bytes, files_[proof.last_segment].index};
   return false;
+}
+
+// Why a segment cannot be the next one behind the one before it; empty: it can.
+std::string LogReader::Broken(const SegmentReader& reader, size_t segment) const {
+  if (reader.header() == HeaderState::kForeign) {
+    return files_[segment].path + ": has the name of another segment";
+  }
+  if (segment == 0 || reader.header() != HeaderState::kGood ||
+      reader.follows() == files_[segment - 1].index) {
+    return "";
+  }
+  return log_directory_ + "/" + SegmentName(reader.follows()).data() + ": is missing";
 }
 
 Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) const {
@@ -264,6 +272,7 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
       }
     }
     VERSO_TRY(SegmentReader reader, SegmentReader::Open(files_[i], store_id_));
+    if (i > segment && proof.broken.empty()) proof.broken = Broken(reader, i);
     const uint64_t begin = i == segment ? offset : kSegmentDataOffset;
     if (reader.bytes() > begin) {
       proof.bytes += reader.bytes() - begin;
@@ -286,6 +295,9 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
         if (durable <= header.sequence) proof.durable = std::max(proof.durable, durable);
       }
     }
+  }
+  if (proof.fresh_segment == 0 && newest_ > files_.back().index && proof.broken.empty()) {
+    proof.broken = log_directory_ + "/" + SegmentName(newest_).data() + ": is missing";
   }
   return proof;
 }

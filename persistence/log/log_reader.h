@@ -90,6 +90,7 @@ class LogReader {
     bool any = false;
     uint64_t bytes = 0;  // behind headers
     size_t last_segment = 0;
+    std::string broken;        // what else is wrong behind, and no power loss does
     size_t fresh_segment = 0;  // of another history; 0: none
     uint64_t fresh_continues = 0;
   };
@@ -102,6 +103,7 @@ class LogReader {
   // What stands at the offset of the segment is no record. True: it does not matter, go on.
   Result<bool> EndAt(size_t segment, uint64_t offset);
   Error Refuse(const std::string& what, uint64_t last) const;
+  std::string Broken(const SegmentReader& reader, size_t segment) const;
   Result<Proof> FindProof(size_t segment, uint64_t offset) const;
 
   std::string log_directory_;

@@ -1,6 +1,10 @@
 // Every system call of the log's writer fails once, in every way, under every policy: what
 // written() and durable() said is there afterwards.
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -286,6 +290,58 @@ TEST_CASE("log: the end does not wait for a disk that stays full") {
     }
   }
   CHECK_FALSE(ReadLog(directory.path()).error.has_value());
+}
+
+// Goal: what written() told is there after a kill -9, whatever the policy. Method: a child appends
+// and tells through a pipe how far written() is; it is killed at any moment; the next life goes on.
+TEST_CASE("log: killed again and again, nothing that was written is lost") {
+  LogDirectoryForTest directory;
+  uint64_t last = 0;
+  for (int life = 0; life < 30; ++life) {
+    INFO("life " << life);
+    int pipe_fds[2];
+    REQUIRE(pipe2(pipe_fds, O_CLOEXEC) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      auto options = WriterOptions(directory.path(), static_cast<SyncPolicy>(life % 3), last);
+      options.segment_bytes_max = 50'000;
+      auto opened = LogWriter::Open(options);
+      if (!opened) _exit(1);
+      uint64_t told = last;
+      for (uint64_t n = last + 1;; ++n) {
+        Append(opened->get(), n);
+        if (n % 5 == 0) (*opened)->Submit();
+        if (n % 1000 == 0) (*opened)->Rotate();
+        const uint64_t written = (*opened)->written();
+        if (written == told) continue;
+        told = written;
+        if (write(pipe_fds[1], &told, sizeof(told)) != sizeof(told)) _exit(1);
+      }
+    }
+    close(pipe_fds[1]);
+    uint64_t told = last, next = 0;
+    const uint64_t end = SteadyUs() + 3000 + static_cast<uint64_t>(life) * 700;
+    bool alive = true;
+    while (read(pipe_fds[0], &next, sizeof(next)) == sizeof(next)) {
+      told = next;
+      if (alive && SteadyUs() > end) {
+        kill(child, SIGKILL);
+        alive = false;
+      }
+    }
+    close(pipe_fds[0]);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    const auto content = ReadLog(directory.path());
+    if (content.error) FAIL(content.error->context);
+    REQUIRE(content.last_sequence >= told);
+    CheckUnits(content, 1, content.last_sequence);
+    if (content.torn_tail) REQUIRE(CutTornTail(*content.torn_tail));
+    last = content.last_sequence;
+  }
+  CHECK(last > 30);
 }
 
 }  // namespace verso::persistence
