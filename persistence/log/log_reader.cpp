@@ -273,7 +273,9 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
     }
     VERSO_TRY(SegmentReader reader, SegmentReader::Open(files_[i], store_id_));
     if (i > segment && proof.broken.empty()) proof.broken = Broken(reader, i);
-    const uint64_t begin = i == segment ? offset : kSegmentDataOffset;
+    // Of a later one without a good header nothing is kept.
+    const uint64_t kept = reader.header() == HeaderState::kGood ? kSegmentDataOffset : 0;
+    const uint64_t begin = i == segment ? offset : kept;
     if (reader.bytes() > begin) {
       proof.bytes += reader.bytes() - begin;
       proof.last_segment = i;
