@@ -13,8 +13,9 @@ namespace verso::persistence {
 // A payload, piece by piece, as RdbValueWriter writes the value.
 class DumpWriter {
  public:
-  DumpWriter(const storage::ReadView& view, const storage::ValueView& value)
-      : value_(MakeRdbValueWriter(view, value)) {}
+  DumpWriter(const storage::ReadView& view, const storage::ValueView& value,
+             RdbStreams streams = RdbStreams::kFirstVersion)
+      : value_(MakeRdbValueWriter(view, value, streams)) {}
 
   // Appends the next piece to what was appended before (or to an emptied string). False: that was
   // the last one.

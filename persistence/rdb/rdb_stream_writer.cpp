@@ -1,4 +1,4 @@
-// Streams of the first version (rdb_stream_reader.cpp has the drawing). The number of nodes stands
+// Streams of the first or the third version (rdb_stream_reader.cpp has the drawing). The number of nodes stands
 // in front of them, so entries are divided into nodes in a pass of their own.
 #include <string>
 #include <utility>
@@ -122,10 +122,14 @@ class NodeWriter {
 
 class StreamWriter final : public RdbValueWriter {
  public:
-  StreamWriter(const storage::ReadView& view, const storage::ValueView& value)
-      : arena_(view.arena()), stream_(view.arena(), value) {}
+  StreamWriter(const storage::ReadView& view, const storage::ValueView& value, RdbStreams streams)
+      : arena_(view.arena()),
+        stream_(view.arena(), value),
+        whole_(streams == RdbStreams::kThirdVersion) {}
 
-  RdbType type() const override { return RdbType::kStreamListpacks; }
+  RdbType type() const override {
+    return whole_ ? RdbType::kStreamListpacks3 : RdbType::kStreamListpacks;
+  }
   bool failed() const override { return failed_; }
 
   //   kDivide -> kNodes -> (kGroup -> kGroupPending -> (kConsumer -> kConsumerPending)*)* -> kEnd
@@ -179,6 +183,12 @@ class StreamWriter final : public RdbValueWriter {
     if (next_ < stream_.count()) return;
     AppendRdbLength(out, stream_.count());
     AppendIdNumbers(out, stream_.last());
+    if (whole_) {
+      const auto first = ItemCursor::At(arena_, stream_.entries(), 0);
+      AppendIdNumbers(out, first.valid() ? storage::StreamIdOf(first.item()) : StreamId());
+      AppendIdNumbers(out, stream_.deleted());
+      AppendRdbLength(out, stream_.entries_added());
+    }
     stream_.ForEachGroup([this](ByteView name, const StreamGroupView& group) {
       groups_.emplace_back(std::string(name), group);
     });
@@ -209,6 +219,7 @@ class StreamWriter final : public RdbValueWriter {
       case Stage::kGroup:
         AppendRdbString(out, groups_[group_].first);
         AppendIdNumbers(out, group.last);
+        if (whole_) AppendRdbLength(out, group.entries_read);
         BeginPending(group.pending, Stage::kGroupPending, out);
         break;
       case Stage::kGroupPending:
@@ -217,6 +228,7 @@ class StreamWriter final : public RdbValueWriter {
       case Stage::kConsumer:
         AppendRdbString(out, consumers_[consumer_].name);
         AppendLe(out, consumers_[consumer_].seen_ms);
+        if (whole_) AppendLe(out, consumers_[consumer_].active_ms);
         BeginPending(consumers_[consumer_].pending, Stage::kConsumerPending, out);
         break;
       default:
@@ -261,6 +273,7 @@ class StreamWriter final : public RdbValueWriter {
 
   const PageArena& arena_;
   const StreamView stream_;
+  const bool whole_;
   Stage stage_ = Stage::kDivide;
   size_t piece_end_ = 0;  // where the string is to stop growing
   bool failed_ = false;
@@ -276,8 +289,9 @@ class StreamWriter final : public RdbValueWriter {
 }  // namespace
 
 std::unique_ptr<RdbValueWriter> MakeRdbStreamWriter(const storage::ReadView& view,
-                                                    const storage::ValueView& value) {
-  return std::make_unique<StreamWriter>(view, value);
+                                                    const storage::ValueView& value,
+                                                    RdbStreams streams) {
+  return std::make_unique<StreamWriter>(view, value, streams);
 }
 
 }  // namespace verso::persistence

@@ -214,9 +214,10 @@ class ElementsWriter final : public RdbValueWriter {
 
 }  // namespace
 
-std::unique_ptr<RdbValueWriter> MakeRdbValueWriter(const ReadView& view, const ValueView& value) {
+std::unique_ptr<RdbValueWriter> MakeRdbValueWriter(const ReadView& view, const ValueView& value,
+                                                   RdbStreams streams) {
   if (value.type == ValueType::kString) return std::make_unique<StringWriter>(view, value);
-  if (value.type == ValueType::kStream) return MakeRdbStreamWriter(view, value);
+  if (value.type == ValueType::kStream) return MakeRdbStreamWriter(view, value, streams);
   if (!storage::CollectionRef(value)) return std::make_unique<PackWriter>(view, value);
   if (value.type == ValueType::kList) return std::make_unique<LargeListWriter>(view, value);
   return std::make_unique<ElementsWriter>(view, value);

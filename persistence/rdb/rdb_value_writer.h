@@ -3,7 +3,8 @@
 // are, lists, sets, hashes and sorted sets as plain sequences, streams of the first version.
 //
 // A stream of the first version does not tell how many entries were ever added, the highest id ever
-// deleted, how many entries a group has read and when a consumer was active: a reader guesses.
+// deleted, how many entries a group has read and when a consumer was active: a reader guesses. Where
+// nothing may be guessed (the log), they are written in the third, as Redis 7.2 does.
 //
 // W1 Of one version of a value two writers write the same bytes: lengths stand in front, so one is
 //    run to count, the other to produce.
@@ -16,6 +17,8 @@
 #include "storage/keyspace/keyspace.h"
 
 namespace verso::persistence {
+
+enum class RdbStreams : uint8_t { kFirstVersion, kThirdVersion };
 
 class RdbValueWriter {
  public:
@@ -34,10 +37,12 @@ class RdbValueWriter {
 // Requires: the version that the view shows lives as long as the writer: one that is pinned, or the
 // head for as long as nothing changes.
 std::unique_ptr<RdbValueWriter> MakeRdbValueWriter(const storage::ReadView& view,
-                                                   const storage::ValueView& value);
+                                                   const storage::ValueView& value,
+                                                   RdbStreams streams = RdbStreams::kFirstVersion);
 
 // rdb_stream_writer.cpp
 std::unique_ptr<RdbValueWriter> MakeRdbStreamWriter(const storage::ReadView& view,
-                                                    const storage::ValueView& value);
+                                                    const storage::ValueView& value,
+                                                    RdbStreams streams);
 
 }  // namespace verso::persistence

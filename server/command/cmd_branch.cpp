@@ -125,10 +125,11 @@ Outcome BranchCreate(Dispatcher& dispatcher, CommandContext& context) {
   return Outcome::kDone;
 }
 
-Outcome BranchUse(Server& server, CommandContext& context) {
+Outcome BranchUse(Dispatcher& dispatcher, CommandContext& context) {
+  Store& store = *dispatcher.state().store;
   Branch* branch = nullptr;
-  if (!FindBranch(server.store(), context, context[2], &branch)) return Outcome::kDone;
-  context.session().branch = branch == &server.store().branches().main() ? nullptr : branch;
+  if (!FindBranch(store, context, context[2], &branch)) return Outcome::kDone;
+  context.session().branch = branch == &store.branches().main() ? nullptr : branch;
   context.reply().Ok();
   return Outcome::kDone;
 }

@@ -12,6 +12,7 @@
 #include "server/command/stream_args.h"
 #include "server/command/stream_entries.h"
 #include "server/command/stream_groups.h"
+#include "server/session/session.h"
 
 namespace verso::server {
 namespace {
@@ -34,6 +35,7 @@ struct Decisions {
   std::vector<StreamId> forgotten;     // pending, but their entries are no more
   StreamId last;                       // of the group
   bool last_changed = false;
+  bool inactive = false;
 };
 
 // Does it, replies nothing.
@@ -45,7 +47,8 @@ void Apply(WriteView& view, CommandContext& context, const Key& key,
   StreamWriter writer(view, key, value);
   StreamGroupWriter group = *writer.Group(group_name);
   if (is_new) group.CreateConsumer(consumer, now);
-  group.SetSeen(consumer, now, decisions.claimed.empty() ? storage::kNeverActive : now);
+  const bool active = !decisions.claimed.empty() && !decisions.inactive;
+  group.SetSeen(consumer, now, active ? now : storage::kNeverActive);
   if (decisions.last_changed) group.SetLast(decisions.last, group.entries_read());
   for (const StreamId id : decisions.forgotten) group.Acknowledge(id);
   for (const StreamPending& pending : decisions.claimed) {
@@ -61,7 +64,7 @@ void Apply(WriteView& view, CommandContext& context, const Key& key,
   for (const StreamId id : decisions.forgotten) EmitForgotten(context, name, id);
   for (const StreamPending& pending : decisions.claimed) {
     EmitClaim(context, name, consumer, {&pending.id, 1}, pending.delivered_ms, pending.deliveries,
-              group.last());
+              group.last(), active);
   }
   if (decisions.claimed.empty() && decisions.last_changed) {
     EmitGroupLast(context, name, decisions.last, group.entries_read());
@@ -98,6 +101,8 @@ struct ClaimArgs {
   bool force = false;
   bool only_ids = false;
   StreamId last;
+  // From the log only: that which XREADGROUP has shown again makes no consumer active.
+  bool inactive = false;
 };
 
 // A moment that is negative or yet to come is taken for now.
@@ -106,12 +111,15 @@ uint64_t PastMoment(int64_t moment_ms, uint64_t now_ms) {
   return static_cast<uint64_t>(moment_ms);
 }
 
-void ReadClaimOptions(ArgReader& args, uint64_t now_ms, ClaimArgs* claim, std::string* unknown) {
+void ReadClaimOptions(ArgReader& args, uint64_t now_ms, bool internal, ClaimArgs* claim,
+                      std::string* unknown) {
   while (args.ok() && !args.AtEnd()) {
     if (args.Take("force")) {
       claim->force = true;
     } else if (args.Take("justid")) {
       claim->only_ids = true;
+    } else if (internal && args.Take("inactive")) {
+      claim->inactive = true;
     } else if (args.remaining() > 1 && args.Take("idle")) {
       const int64_t idle = args.Integer("ERR Invalid IDLE option argument for XCLAIM");
       int64_t moment = 0;
@@ -137,6 +145,7 @@ Decisions DecideClaims(const ReadView& view, const StreamView& stream, const Str
   Decisions decisions;
   decisions.last_changed = claim.last > group.last;
   decisions.last = claim.last;
+  decisions.inactive = claim.inactive;
   std::map<StreamId, StreamPending> decided;
   for (const StreamId id : claim.ids) {
     std::optional<StreamPending> pending;
@@ -186,7 +195,7 @@ Outcome Xclaim(WriteView& view, CommandContext& context) {
     claim.ids.push_back(id);
   }
   std::string unknown;
-  ReadClaimOptions(args, view.moment_ms(), &claim, &unknown);
+  ReadClaimOptions(args, view.moment_ms(), context.session().internal, &claim, &unknown);
   if (!args.ok()) return context.Fail(args.error());
 
   const StreamView stream(view.arena(), *found->value);

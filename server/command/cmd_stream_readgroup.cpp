@@ -126,7 +126,7 @@ class ShareTaker {
     if (created_) EmitConsumer(context_, name(), read_.consumer);
     for (const storage::StreamPending& pending : again) {
       EmitClaim(context_, name(), read_.consumer, {&pending.id, 1}, view_.moment_ms(),
-                pending.deliveries + 1, of_group.last());
+                pending.deliveries + 1, of_group.last(), false);
     }
   }
 

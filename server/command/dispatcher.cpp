@@ -40,7 +40,7 @@ void ChangeTracker::RecordExpired(int db, const storage::Key& key) {
     consumer_->Command(deletion);  // active expiry: the unit is that of one database
     return;
   }
-  // Not always the database that the command works in: MOVE and COPY find keys in another one.
+  // Not always the database that is selected: a COMMIT has keys of several.
   const int selected = unit.db();
   unit.Select(db);
   unit.Command(deletion);

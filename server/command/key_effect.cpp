@@ -24,7 +24,7 @@ void KeyEffects::Add(const storage::ReadView& view, const storage::Key& key) {
       words = {"SET", key.bytes, content};
       if (expires) words.insert(words.end(), {"PXAT", deadline});
     } else {
-      persistence::DumpWriter writer(view, *value);
+      persistence::DumpWriter writer(view, *value, persistence::RdbStreams::kThirdVersion);
       while (writer.Next(&content)) {
       }
       words = {"RESTORE", key.bytes, deadline, content, "REPLACE", "ABSTTL"};

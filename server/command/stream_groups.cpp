@@ -36,7 +36,7 @@ std::vector<storage::StreamConsumerView> ConsumersByName(const StreamView& strea
 
 void EmitClaim(CommandContext& context, const GroupName& name, ByteView consumer,
                std::span<const StreamId> ids, uint64_t delivered_ms, uint64_t deliveries,
-               StreamId last) {
+               StreamId last, bool active) {
   if (!context.effects().wanted()) return;
   std::vector<StreamIdText> texts(ids.begin(), ids.end());
   std::vector<ByteView> words = {"XCLAIM", name.key, name.group, consumer, "0"};
@@ -46,6 +46,7 @@ void EmitClaim(CommandContext& context, const GroupName& name, ByteView consumer
   const StreamIdText last_text(last);
   words.insert(words.end(), {"TIME", time, "RETRYCOUNT", count, "FORCE", "JUSTID", "LASTID",
                              ByteView(last_text)});
+  if (!active) words.emplace_back("INACTIVE");
   context.effects().Emit(words);
 }
 

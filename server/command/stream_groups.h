@@ -43,7 +43,7 @@ struct GroupName {
 // These ids are pending with this consumer since then; the group has come to `last`.
 void EmitClaim(CommandContext& context, const GroupName& name, ByteView consumer,
                std::span<const storage::StreamId> ids, uint64_t delivered_ms, uint64_t deliveries,
-               storage::StreamId last);
+               storage::StreamId last, bool active = true);
 void EmitGroupLast(CommandContext& context, const GroupName& name, storage::StreamId last,
                    uint64_t entries_read);
 void EmitConsumer(CommandContext& context, const GroupName& name, ByteView consumer);

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/command/effect_replay.h"
@@ -21,6 +22,23 @@
 #include "storage/memory/snapshots.h"
 
 namespace verso::server {
+
+// The beginning of a word, to be shown.
+inline std::string Shown(ByteView word) {
+  std::string text(word.substr(0, 40));
+  for (char& c : text) c = c < ' ' || c > '~' ? '?' : c;
+  return text;
+}
+
+// XINFO's reply without when consumers were seen: that one asked in vain is no change.
+inline std::string WithoutSeen(std::string text) {
+  constexpr std::string_view kSeen = "seen-time\r\n:";
+  for (size_t at = 0; (at = text.find(kSeen, at)) != std::string::npos;) {
+    at += kSeen.size();
+    text.erase(at, text.find('\r', at) - at);
+  }
+  return text;
+}
 
 struct EffectRecord {
   uint32_t line = 0;
@@ -32,7 +50,7 @@ struct EffectRecord {
     std::string text = "line " + std::to_string(line) + " db " + std::to_string(db) + " at " +
                        std::to_string(time_ms) + ":";
     for (const auto& command : commands) {
-      for (const std::string& word : command) text += " " + word.substr(0, 40);
+      for (const std::string& word : command) text += " " + Shown(word);
       text += ";";
     }
     return text;
@@ -191,6 +209,7 @@ class EffectHost : private EffectConsumer, private BlockedKeys::Host {
 inline std::string EffectHost::Describe() {
   std::string text;
   Session reader;
+  const auto nobody_else = std::exchange(between_slices, nullptr);
   const auto describe = [&](const storage::ReadView& any, bool groups) {
     for (int db = 0; db < storage::kDatabases; ++db) {
       const storage::ReadView view = any.InDatabase(db);
@@ -209,8 +228,9 @@ inline std::string EffectHost::Describe() {
           }
           if (groups && value.type == storage::ValueType::kStream) {
             reader.db = db;
-            line += " " + RunWords(reader, {"XINFO", "STREAM", bytes, "FULL", "COUNT", "0"});
+            line += " " + WithoutSeen(RunWords(reader, {"XINFO", "STREAM", bytes, "FULL"}));
           }
+          for (char& c : line) c = c == '\r' || c == '\n' ? ' ' : c;
           lines.push_back(line + "\n");
         });
         if (cursor == 0) break;
@@ -238,12 +258,14 @@ inline std::string EffectHost::Describe() {
   reader.db = 0;
   for (auto& [from, unused] : store_->branches().all()) {
     for (auto& [into, unused_too] : store_->branches().all()) {
-      const std::string reply = RunWords(reader, {"BRANCH", "MERGE", from, "INTO", into, "DRYRUN"});
+      std::string reply = RunWords(reader, {"BRANCH", "MERGE", from, "INTO", into, "DRYRUN"});
       text += "merge " + std::string(from) + " into " + std::string(into) + ": ";
       // Versions are counted by themselves.
+      for (char& c : reply) c = c == '\r' || c == '\n' ? ' ' : c;
       text += reply.substr(0, reply.find("version")) + "\n";
     }
   }
+  between_slices = nobody_else;
   return text;
 }
 

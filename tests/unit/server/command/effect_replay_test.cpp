@@ -1,11 +1,11 @@
 // Units of effects make the same state again: commands about versions, with the ids of lines and
-// the moments of snapshots; what the replayer refuses. Random commands of all families:
-// tests/model/effects_model.cpp.
+// the moments of snapshots; random commands of all families; what the replayer refuses. The long
+// form of the random ones is tests/model/effects_model.cpp.
 #include "server/command/effect_replay.h"
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/effect_host.h"
+#include "tests/support/effect_workload.h"
 
 namespace verso::server {
 namespace {
@@ -78,6 +78,133 @@ TEST_CASE("effects of commands about versions make the same versions again") {
     }
     CHECK(live.store().snapshots().Find("s") == nullptr);
   }
+  CheckReplay(live);
+}
+
+TEST_CASE("each command that writes has a row that says why its effect is deterministic") {
+  CHECK(CommandsWithoutRow() == std::vector<std::string>{});
+}
+
+TEST_CASE(
+    "effects of random commands make the same data again, from the beginning and from midway") {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    INFO("seed " << seed);
+    EffectHost live;
+    EffectWorkload workload(&live, seed);
+    workload.Run(600, 30);
+    CHECK(CompareReplay(live, workload.checkpoints, live.records.size() * seed / 9) == "");
+  }
+}
+
+TEST_CASE("what expired in another database than the selected one goes there") {
+  EffectHost live;
+  live("SELECT", "3");
+  live("SET", "k", "old", "PX", "5");
+  live("SELECT", "0");
+  live("SET", "k", "new");
+  live.state().now_ms += 10;
+  live.records.clear();
+  SECTION("MOVE") {
+    CHECK(live("MOVE", "k", "3") == ":1\r\n");
+    CHECK(live.records.size() == 1);
+  }
+  SECTION("COPY in an EXEC") {
+    live("MULTI");
+    live("COPY", "k", "k", "DB", "3");
+    live("SELECT", "2");
+    live("SET", "m", "1");
+    live("EXEC");
+    CHECK(live.records.size() == 1);
+  }
+  SECTION("TXN") {
+    live("TXN", "BEGIN");
+    live("SET", "m", "1");
+    live("SELECT", "3");
+    live("SET", "k", "1");
+    live("DEL", "k");
+    live("TXN", "COMMIT");
+    REQUIRE(live.records.size() == 1);
+    CHECK(live.records[0].commands ==
+          std::vector<std::vector<std::string>>{{"SET", "m", "1"}, {"SELECT", "3"}, {"DEL", "k"}});
+  }
+  EffectHost again(false);
+  CHECK(again.Replay(
+      {1, 3, live.state().now_ms - 10, {{"SET", "k", "old", "PXAT", "1700000000005"}}}));
+  CHECK(again.Replay({1, 0, live.state().now_ms - 10, {{"SET", "k", "new"}}}));
+  for (const EffectRecord& record : live.records) CHECK(again.Replay(record));
+  again.state().now_ms = live.state().now_ms;
+  CHECK(again.Describe() == live.Describe());
+}
+
+TEST_CASE("a command without a change makes no unit") {
+  EffectHost live;
+  live("DEL", "none");
+  live("MULTI");
+  live("DEL", "none");
+  live("SELECT", "2");
+  live("GET", "none");
+  live("SREM", "none", "m");
+  live("EXEC");
+  live("SNAPSHOT", "DROP", "none");
+  live("BRANCH", "DROP", "none");
+  live("BRANCH", "PROMOTE", "main");
+  CHECK(live.records.empty());
+}
+
+TEST_CASE("a committed stream comes again with all its numbers") {
+  EffectHost live;
+  live("XADD", "s", "1-1", "f", "v");
+  live("XADD", "s", "2-1", "f", "v");
+  live("XGROUP", "CREATE", "s", "g", "0", "ENTRIESREAD", "7");
+  live("XGROUP", "CREATE", "s", "h", "$");
+  live("XGROUP", "CREATECONSUMER", "s", "g", "idle");
+  live("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "s", ">");
+  live("XDEL", "s", "2-1");
+  live("TXN", "BEGIN");
+  live("XADD", "s", "5-1", "f", "v");
+  live("TXN", "COMMIT");
+  CHECK(live.records.back().commands[0][0] == "RESTORE");
+  CheckReplay(live);
+}
+
+TEST_CASE("a merge in slices comes again with the version that it began with") {
+  EffectHost live;
+  Session branch;
+  live("BRANCH", "CREATE", "b");
+  branch.branch = live.store().branches().Find("b");
+  const auto fill = [&](const std::string& value) {
+    for (int i = 0; i < 3000; ++i) {
+      live.Run(branch, {"SET", "key:" + std::to_string(i), value});
+    }
+  };
+  fill("1");
+  int slices = 0;
+  live.between_slices = [&] {
+    if (++slices == 1) live.Run(branch, {"SET", "key:7", "2"});
+  };
+  CHECK(live("BRANCH", "MERGE", "b").starts_with("*6"));
+  live.between_slices = nullptr;
+  REQUIRE(slices > 0);
+  // Against the version of then only one key has changed.
+  CHECK(live("BRANCH", "MERGE", "b", "DRYRUN").starts_with("*6\r\n$7\r\napplied\r\n:1\r\n"));
+  CHECK(std::count_if(live.records.begin(), live.records.end(), [](const EffectRecord& record) {
+          return record.commands.back()[1] == "MERGE" && record.commands.back()[5] == "BEGUN";
+        }) == 1);
+  CheckReplay(live);
+}
+
+TEST_CASE("a rollback never takes a name for its backup that stands for another version") {
+  EffectHost live;
+  live("SET", "k", "1");
+  live("SNAPSHOT", "CREATE", "s");
+  live("SET", "k", "2");
+  // The next one would be called so.
+  const std::string version = live("SNAPSHOT", "ROLLBACK", "s").substr(1);
+  const uint64_t next = std::stoull(version) + 1;
+  live("SNAPSHOT", "CREATE", "rollback:" + std::to_string(next), "FROM", "s");
+  live("SET", "k", "3");
+  CHECK(live("SNAPSHOT", "ROLLBACK", "s") == ":" + std::to_string(next) + "\r\n");
+  CHECK(live("ASOF", "rollback:" + std::to_string(next) + ".2", "GET", "k") == "$1\r\n3\r\n");
   CheckReplay(live);
 }
 
