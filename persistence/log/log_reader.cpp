@@ -263,7 +263,9 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
   Proof proof;
   proof.last_segment = segment;
   for (size_t i = segment; i < files_.size(); ++i) {
+    VERSO_TRY(SegmentReader reader, SegmentReader::Open(files_[i], store_id_));
     if (i > segment) {
+      if (proof.broken.empty()) proof.broken = Broken(reader, i);
       VERSO_TRY(const auto opening, ReadOpening(files_[i], store_id_));
       if (opening && opening->fresh_start) {
         proof.fresh_segment = i;
@@ -271,8 +273,6 @@ Result<LogReader::Proof> LogReader::FindProof(size_t segment, uint64_t offset) c
         break;
       }
     }
-    VERSO_TRY(SegmentReader reader, SegmentReader::Open(files_[i], store_id_));
-    if (i > segment && proof.broken.empty()) proof.broken = Broken(reader, i);
     // Of a later one without a good header nothing is kept.
     const uint64_t kept = reader.header() == HeaderState::kGood ? kSegmentDataOffset : 0;
     const uint64_t begin = i == segment ? offset : kept;
