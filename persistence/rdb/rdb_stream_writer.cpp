@@ -1,5 +1,5 @@
-// Streams of the first or the third version (rdb_stream_reader.cpp has the drawing). The number of nodes stands
-// in front of them, so entries are divided into nodes in a pass of their own.
+// Streams of the first or the third version (rdb_stream_reader.cpp has the drawing). The number of
+// nodes stands in front of them, so entries are divided into nodes in a pass of their own.
 #include <string>
 #include <utility>
 #include <vector>

@@ -3,8 +3,8 @@
 // are, lists, sets, hashes and sorted sets as plain sequences, streams of the first version.
 //
 // A stream of the first version does not tell how many entries were ever added, the highest id ever
-// deleted, how many entries a group has read and when a consumer was active: a reader guesses. Where
-// nothing may be guessed (the log), they are written in the third, as Redis 7.2 does.
+// deleted, how many entries a group has read and when a consumer was active: a reader guesses.
+// Where nothing may be guessed (the log), they are written in the third, as Redis 7.2 does.
 //
 // W1 Of one version of a value two writers write the same bytes: lengths stand in front, so one is
 //    run to count, the other to produce.

@@ -27,7 +27,9 @@ int main(int count, char** arguments) {
       std::map<std::string, int> counts;
       for (const auto& record : live.records) {
         for (const auto& command : record.commands) {
-          const bool longer = command[0].size() < 8 && (command[0] == "XGROUP" || command[0] == "BRANCH" || command[0] == "SNAPSHOT");
+          const bool longer =
+              command[0].size() < 8 &&
+              (command[0] == "XGROUP" || command[0] == "BRANCH" || command[0] == "SNAPSHOT");
           ++counts[command[0] + (longer || command[0] == "SNAPSHOT" ? " " + command[1] : "")];
         }
       }
