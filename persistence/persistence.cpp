@@ -54,16 +54,6 @@ Result<StoreIdentity> CheckDirectory(const std::string& directory) {
 
 // ---- start
 
-Persistence::Persistence(PersistenceOptions options) : options_(std::move(options)) {}
-
-Persistence::~Persistence() {
-  if (child_.pid <= 0) return;
-  kill(child_.pid, SIGKILL);
-  while (waitpid(child_.pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  CloseChild();
-}
-
 Result<std::unique_ptr<Persistence>> Persistence::Open(PersistenceOptions options) {
   if (options.directory.empty()) {
     return Error{ErrorCode::kInvalidArgument, "no directory for the store"};
@@ -119,100 +109,6 @@ void Persistence::CloseChild() {
   child_.pid = -1;
 }
 
-// ---- load
-
-Status Persistence::StartLoad(storage::Store* store) {
-  VERSO_CHECK(load_.state == LoadState::kNotStarted && job_ == Job::kNone);
-  store_ = store;
-  load_started_ = MonotonicMs();
-  if (!PathExists(store_path_)) {
-    load_.state = LoadState::kLoaded;
-    Log(LogLevel::kInfo, options_.directory + ": no store yet, starting empty");
-    return {};
-  }
-  LoadTask task;
-  task.paths = SnapshotPaths::In(options_.directory);
-  task.identity = identity_;
-  task.arena = &store->arena();
-  task.control = control_.get();
-  task.fault = options_.fault;
-  const int keep[] = {task.arena->fd()};
-  VERSO_TRY_STATUS(
-      StartChild(keep, [&task](ChildReport* report) { return RunSnapshotLoader(task, report); }));
-  job_ = Job::kLoad;
-  load_.state = LoadState::kLoading;
-  return {};
-}
-
-LoadStatus Persistence::load_status() const {
-  LoadStatus status = load_;
-  if (loading()) {
-    status.pages_done = control_->pages_done.load(std::memory_order_relaxed);
-    status.pages_total = control_->pages_total.load(std::memory_order_relaxed);
-    status.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
-    status.bytes_total = control_->bytes_total.load(std::memory_order_relaxed);
-    status.duration_ms = MonotonicMs() - load_started_;
-  }
-  return status;
-}
-
-void Persistence::OnCatalogue(ByteView payload) {
-  const auto key = EncodeCatalogueKey(LoadLe<uint64_t>(payload.data() + 56));
-  const auto entry = DecodeCatalogue({key.data(), key.size()}, payload);
-  VERSO_CHECK(entry.has_value());  // our own child has just decoded it
-  loaded_ = *entry;
-  load_.epoch = entry->epoch;
-  load_.saved_at_ms = entry->time_ms;
-  load_.log_position = entry->log_position;
-}
-
-void Persistence::OnGroup(ByteView payload) {
-  if (!child_error_.empty()) return;
-  const auto number = LoadLe<uint32_t>(payload.data());
-  const auto group = DecodeGroup(number, payload.substr(sizeof(number)));
-  VERSO_CHECK(group.has_value());
-  for (size_t i = 0; i < kGroupSlabs; ++i) {
-    const SlabSpace& slab = group->slabs[i];
-    if (slab.size_class == kSlabUnused) continue;
-    const Status restored = store_->arena().Restore(
-        {uint64_t{number} * kGroupSlabs + i, slab.size_class, slab.occupied.get()});
-    if (restored) continue;
-    child_error_ = restored.error().context;
-    kill(child_.pid, SIGKILL);
-    return;
-  }
-}
-
-void Persistence::FinishLoad() {
-  if (load_.epoch != 0) {
-    const Status restored = store_->FinishRestore(
-        {loaded_.super_root, loaded_.epoch, loaded_.epoch_next, options_.log_follows});
-    if (!restored) return FailLoad(store_path_ + ": " + restored.error().context);
-    identity_.epoch = loaded_.epoch;
-    identity_.save_id = loaded_.save_id;
-    // The commit may have happened without its writer getting as far as this file.
-    const Status written = WriteIdentity(SnapshotPaths::In(options_.directory).identity, identity_);
-    if (!written) return FailLoad(written.error().context);
-  }
-  load_.state = LoadState::kLoaded;
-  load_.duration_ms = MonotonicMs() - load_started_;
-  load_.pages_done = load_.pages_total = loaded_.live_pages;
-  load_.bytes_done = load_.bytes_total = loaded_.live_bytes;
-  save_.last_ok_ms = loaded_.time_ms;
-  save_.last_ok_log_position = loaded_.log_position;
-  Log(LogLevel::kInfo, "loaded the snapshot of epoch " + std::to_string(loaded_.epoch) + ": " +
-                           std::to_string(loaded_.live_pages) + " pages, " +
-                           Mib(loaded_.live_bytes) + " in " + std::to_string(load_.duration_ms) +
-                           " ms");
-}
-
-void Persistence::FailLoad(const std::string& why) {
-  load_.state = LoadState::kFailed;
-  load_.duration_ms = MonotonicMs() - load_started_;
-  load_.error = why;
-  Log(LogLevel::kError, "load failed: " + why);
-}
-
 // ---- save
 
 Result<SaveStarted> Persistence::StartSave(storage::Store* store, uint64_t log_position) {
@@ -220,12 +116,14 @@ Result<SaveStarted> Persistence::StartSave(storage::Store* store, uint64_t log_p
   if (load_.state == LoadState::kFailed) {
     return Error{ErrorCode::kBusy, "the store could not be loaded, so it is not written"};
   }
+  if (streaming()) return Error{ErrorCode::kBusy, "the snapshot is still being brought in"};
   if (saving()) return Error{ErrorCode::kBusy, "a save is in progress"};
   if (job_ == Job::kSave) {  // its outcome is certain; it compacts, or is about to end
     const auto phase = static_cast<SavePhase>(control_->phase.load(std::memory_order_relaxed));
     if (phase == SavePhase::kCompacting) ++compactions_stopped_;
     KillChild();
   }
+  VERSO_CHECK(!store->arena().pending());  // the child could not wait for pages
   store_ = store;
   save_id_ = Id::Random();
   save_.started_ms = store->clock().NowMs();
@@ -339,13 +237,18 @@ void Persistence::Poll() {
     int wait_status = 0;
     const bool gone = waitpid(child_.pid, &wait_status, WNOHANG) == child_.pid;
     ReadMessages(gone);
+    if (serve_due_ && (!gone || load_complete_)) BeginServing();
+    if (child_.pid <= 0) return;  // its end was seen there
     if (gone) {
       OnChildGone(wait_status);
+      if (serve_due_ && streaming()) BeginServing();  // with the help of the next loader
     } else {
       ForwardWatermark();
     }
   } else if (job_ == Job::kResolve && MonotonicMs() >= resolver_due_) {
     StartResolver();
+  } else if (streaming()) {
+    LookAtLoader();
   }
 }
 
@@ -395,6 +298,8 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
       return OnCatalogue(payload);
     case MessageType::kGroup:
       return OnGroup(payload);
+    case MessageType::kServe:
+      return OnServe(payload);
     case MessageType::kLoaded:
       load_complete_ = true;
       return;
@@ -414,11 +319,7 @@ void Persistence::OnChildGone(int wait_status) {
   const Job job = job_;
   CloseChild();
 
-  if (job == Job::kLoad) {
-    job_ = Job::kNone;
-    if (done && load_complete_) return FinishLoad();
-    return FailLoad(child_error_.empty() ? store_path_ + ": " + why : why);
-  }
+  if (job == Job::kLoad) return OnLoaderGone(done, why);
   if (job == Job::kSave) {
     save_.pages_done = control_->pages_done.load(std::memory_order_relaxed);
     save_.bytes_done = control_->bytes_done.load(std::memory_order_relaxed);
@@ -475,7 +376,7 @@ bool Persistence::WaitIdle(int timeout_ms) {
 }
 
 bool Persistence::WaitLoad(int timeout_ms) {
-  return WaitWhile([this] { return loading(); }, timeout_ms);
+  return WaitWhile([this] { return loading() || streaming(); }, timeout_ms);
 }
 
 void Persistence::Log(LogLevel level, const std::string& text) const {

@@ -9,9 +9,17 @@
 //   <dir>/log/         the operation log (log/log_format.h)
 //
 // Start:  Open(dir) -> Store::Create with secret() -> StartLoad(store)
-//         -> Poll() until loading() is false -> load_status().
+//         -> Poll() until loading() is false: the store serves; while streaming() is true, pages
+//         that are missing are waited for where they are read -> load_status().
 // Save:   StartSave(store) -> Poll() when a watched descriptor is readable and at ticks
 //         -> save_status().
+//
+//   not started --StartLoad--> loading --kServe: catalogue, space map, roots--> streaming
+//   streaming --every page in, the whole verified--> loaded
+//     |  ^ a loader that is killed is started again, once a second at most
+//     +--+--damage, disk, memory--> failed (as from loading): the server ends with the reason
+//
+// A page that is wanted while streaming and cannot be had ends the process at once: `fatal`.
 //
 //   idle --StartSave--> saving --committed reported, or child dead with both flags--> idle
 //   (committed)
@@ -37,6 +45,7 @@
 
 #include "persistence/control_block.h"
 #include "persistence/fault_point.h"
+#include "persistence/page_requests.h"
 #include "persistence/snapshot_child.h"
 #include "persistence/store_id.h"
 #include "storage/memory/store.h"
@@ -48,13 +57,16 @@ struct PersistenceOptions {
   std::function<void(LogLevel, std::string_view)> log;  // may be empty, as the two below
   std::function<void(int fd)> watch;
   std::function<void(int fd)> unwatch;
+  // A page that is needed now cannot be had: ends the process, saying why. The default does so,
+  // too, by `log` and _exit(1).
+  std::function<void(const std::string& why)> fatal;
   int lock_wait_ms = 10'000;
   bool log_follows = false;  // after a load: lines without a name stay until Store::DropUnnamed
   FaultPoint fault = FaultPoint::kNone;  // tests only
   int resolvers_to_die = 0;              // tests only: the first so many die at kMidResolve
 };
 
-enum class LoadState : unsigned char { kNotStarted, kLoading, kLoaded, kFailed };
+enum class LoadState : unsigned char { kNotStarted, kLoading, kStreaming, kLoaded, kFailed };
 
 struct LoadStatus {
   LoadState state = LoadState::kNotStarted;
@@ -63,8 +75,10 @@ struct LoadStatus {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
   uint64_t duration_ms = 0;
-  Epoch epoch = 0;            // of the snapshot; 0: an empty start
-  uint64_t log_position = 0;  // the last record of the operation log that it contains
+  uint64_t serving_ms = 0;     // until the store served
+  uint64_t pages_awaited = 0;  // wanted before the stream had come to them
+  Epoch epoch = 0;             // of the snapshot; 0: an empty start
+  uint64_t log_position = 0;   // the last record of the operation log that it contains
   uint64_t saved_at_ms = 0;
   std::string error;  // kFailed: file and reason
 };
@@ -117,10 +131,12 @@ class Persistence {
   // store, made with secret().
   Status StartLoad(storage::Store* store);
   bool loading() const { return load_.state == LoadState::kLoading; }
+  bool streaming() const { return load_.state == LoadState::kStreaming; }
   LoadStatus load_status() const;
 
   // Of the operation log, all records up to `log_position` have been applied to the store. Fails:
-  // kBusy (a save, a resolver or a load is running), or the fork failed (counted as a failed save).
+  // kBusy (a save, a resolver or a load is running, pages are streaming), or the fork failed
+  // (counted as a failed save).
   Result<SaveStarted> StartSave(storage::Store* store, uint64_t log_position = 0);
   // From pin to certainty.
   bool saving() const { return OutcomeOpen() || job_ == Job::kResolve; }
@@ -131,8 +147,8 @@ class Persistence {
   void Poll();
 
   // Waits (SAVE, SHUTDOWN) until the outcome of the save is certain; until nothing runs any more,
-  // compaction included; until the load has ended. False: the time was up before. -1: however long
-  // it takes.
+  // compaction included; until the load has ended, streaming included. False: the time was up
+  // before. -1: however long it takes.
   bool WaitSave(int timeout_ms);
   bool WaitIdle(int timeout_ms);
   bool WaitLoad(int timeout_ms);
@@ -157,10 +173,18 @@ class Persistence {
   void CloseChild();
   bool WaitWhile(const std::function<bool()>& busy, int timeout_ms);
 
+  class Source;
+  Status StartLoader();
   void OnCatalogue(ByteView payload);
   void OnGroup(ByteView payload);
+  void OnServe(ByteView payload);
+  void BeginServing();
+  void OnLoaderGone(bool done, const std::string& why);
   void FinishLoad();
   void FailLoad(const std::string& why);
+  void FetchPage(const Ref& ref);
+  void LookAtLoader();
+  [[noreturn]] void Die(const std::string& why);
 
   void ForwardWatermark();
   void EndSave(storage::SaveOutcome outcome, const std::string& why);
@@ -183,6 +207,11 @@ class Persistence {
   CatalogueEntry loaded_;
   bool load_complete_ = false;
   uint64_t load_started_ = 0;
+  std::unique_ptr<Source> source_;
+  SharedPageRequests requests_;
+  bool serve_due_ = false;  // the loader is ready to serve, the store does not yet
+  int loaders_ = 0;
+  uint64_t loader_due_ = 0;  // of the next one, when one was killed
 
   SaveStatus save_;
   Id save_id_;

@@ -51,6 +51,7 @@ enum class MessageType : unsigned char {
   kRecords = 9,     // import: what the file holds (rdb_records.h)
   kSkipped = 10,    // import: text: what of it is not kept
   kCount = 11,      // export: keys written (8)
+  kServe = 12,      // loader: pages can be asked for; words of the image's table (4)
 };
 
 // The child's end.

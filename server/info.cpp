@@ -164,8 +164,9 @@ void PersistenceSection(Server& server, Lines* out) {
   const storage::StoreStats store = server.store().stats();
   out->Section("Persistence");
   out->Add("loading", state.loading ? 1 : 0);
-  out->Add("async_loading", 0);
-  if (state.loading) {
+  const bool streaming = server.store().arena().pending();
+  out->Add("async_loading", streaming ? 1 : 0);
+  if (state.loading || streaming) {
     out->Add("loading_start_time", server.started_ms() / 1000);
     out->Add("loading_total_bytes", save.load_bytes_total);
     out->Add("loading_loaded_bytes", save.load_bytes_done);
@@ -174,7 +175,11 @@ void PersistenceSection(Server& server, Lines* out) {
                                           : 100 * static_cast<double>(save.load_bytes_done) /
                                                 static_cast<double>(save.load_bytes_total),
                2);
+    out->Add("loading_total_pages", save.load_pages_total);
+    out->Add("loading_loaded_pages", save.load_pages_done);
   }
+  out->Add("loading_served_after_ms", save.load_serving_ms);
+  out->Add("loading_pages_awaited", save.load_pages_awaited);
   out->Add("current_cow_size", store.bytes_copied);
   out->Add("current_save_keys_processed", 0);
   out->Add("current_save_keys_total", 0);

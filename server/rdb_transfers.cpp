@@ -65,6 +65,10 @@ void RdbTransfers::Watch::End() {
 
 Status RdbTransfers::StartExport(storage::PinHandle pin, const std::string& path) {
   if (export_job_ != nullptr) return Error{ErrorCode::kBusy, "an export is running already"};
+  if (server_->store().arena().pending()) {  // a child cannot wait for pages
+    return Error{ErrorCode::kBusy,
+                 "the data set is still being brought in (async_loading in INFO): try again then"};
+  }
   VERSO_TRY(export_job_, persistence::RdbExport::Start(server_->store(), std::move(pin), path));
   export_watch_.Begin(&server_->loop(), this, *export_job_);
   export_path_ = path;

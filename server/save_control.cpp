@@ -1,5 +1,7 @@
 #include "server/save_control.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 
@@ -39,6 +41,10 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
       watched_.erase(std::remove(watched_.begin(), watched_.end(), fd), watched_.end());
       if (loop_ != nullptr) loop_->Remove(fd);
     };
+    options.fatal = [](const std::string& why) {
+      LogWarning("Fatal error: data that a command needs cannot be read: {}. Exiting.", why);
+      _exit(1);  // from the middle of that command: nothing else may run any more
+    };
     VERSO_TRY(persistence_, Persistence::Open(std::move(options)));
     return {};
   }
@@ -76,10 +82,15 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
 
   SaveEvent Poll() override {
     persistence_->Poll();
-    if (!load_told_ && !persistence_->loading()) {
+    const LoadState load = persistence_->load_status().state;
+    if (!load_told_ && load != LoadState::kLoading) {
       load_told_ = true;
-      return persistence_->load_status().state == LoadState::kFailed ? SaveEvent::kLoadFailed
-                                                                     : SaveEvent::kLoaded;
+      stream_told_ = load != LoadState::kStreaming;
+      return load == LoadState::kFailed ? SaveEvent::kLoadFailed : SaveEvent::kLoaded;
+    }
+    if (!stream_told_ && load != LoadState::kStreaming) {
+      stream_told_ = true;
+      if (load == LoadState::kFailed) return SaveEvent::kLoadFailed;
     }
     if (!save_told_ && !persistence_->saving()) {
       save_told_ = true;
@@ -93,9 +104,11 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
   void Wait() override { persistence_->WaitSave(-1); }
   void Kill() override { persistence_->AbortSave(); }
   bool loading() const override { return persistence_->loading(); }
+  bool streaming() const override { return persistence_->streaming(); }
+  void WaitStreamed() override { persistence_->WaitLoad(-1); }
   // Until its end has been told: between, its outcome would be neither old nor new.
   bool running() const override { return persistence_->saving() || !save_told_; }
-  bool news_expected() const override { return !load_told_ || !save_told_; }
+  bool news_expected() const override { return !load_told_ || !stream_told_ || !save_told_; }
 
   SaveReport report() const override {
     const persistence::SaveStatus save = persistence_->save_status();
@@ -124,6 +137,10 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
     report.child_private_bytes = save.child_private_bytes;
     report.load_bytes_done = load.bytes_done;
     report.load_bytes_total = load.bytes_total;
+    report.load_pages_done = load.pages_done;
+    report.load_pages_total = load.pages_total;
+    report.load_serving_ms = load.serving_ms;
+    report.load_pages_awaited = load.pages_awaited;
     return report;
   }
 
@@ -136,6 +153,7 @@ class PersistenceSaves final : public SaveControl, public PollTarget {
   storage::Store* store_ = nullptr;
   std::vector<int> watched_;
   bool load_told_ = true;
+  bool stream_told_ = true;
   bool save_told_ = true;
   uint64_t forks_ = 0;
   std::unique_ptr<Persistence> persistence_;

@@ -41,6 +41,10 @@ struct SaveReport {
   // The load at the start.
   uint64_t load_bytes_done = 0;
   uint64_t load_bytes_total = 0;
+  uint64_t load_pages_done = 0;
+  uint64_t load_pages_total = 0;
+  uint64_t load_serving_ms = 0;     // until clients were served
+  uint64_t load_pages_awaited = 0;  // wanted before the stream had come to them
 };
 
 enum class SaveEvent : uint8_t { kNothing, kCommitted, kFailed, kLoaded, kLoadFailed };
@@ -61,6 +65,10 @@ class SaveControl {
   // Ends the running save; the last committed one stays.
   virtual void Kill() = 0;
   virtual bool loading() const = 0;
+  // Clients are served, and pages of the snapshot still come in: no save can start.
+  virtual bool streaming() const = 0;
+  // Blocks until they are in, or cannot be had; Poll() tells which.
+  virtual void WaitStreamed() = 0;
   virtual bool running() const = 0;
   // Poll() has something to tell sooner or later: call it often.
   virtual bool news_expected() const = 0;

@@ -476,6 +476,8 @@ uint64_t Server::RunCron() {
 
 void Server::ExpireSome() {
   expire_more_ = false;
+  // What has expired is absent all the same; removing it would wait for its pages.
+  if (store_->arena().pending()) return;
   if (state_.loading || !state_.expires_actively || state_.now_ms < state_.pause.until_ms) return;
   if (!state_.log_error.empty()) return;
   for (const auto& [name, branch] : store_->branches().all()) {

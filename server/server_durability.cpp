@@ -85,7 +85,7 @@ Status Server::StartSave() {
   if (saves_ == nullptr) return Error{ErrorCode::kInvalidArgument, "there is no store to save to"};
   save_tried_ms_ = state_.now_ms;
   const uint64_t changes = state_.changes.changes();
-  const bool busy = saves_->running() || state_.loading;
+  const bool busy = saves_->running() || saves_->streaming() || state_.loading;
   Status started = saves_->Start(busy ? 0 : log_.BeginSave());
   if (!started) {
     if (started.error().code != ErrorCode::kBusy) state_.last_save_failed = true;
@@ -98,6 +98,10 @@ Status Server::StartSave() {
 }
 
 Status Server::SaveNow() {
+  if (saves_ != nullptr && saves_->streaming()) {
+    saves_->WaitStreamed();
+    NoteSaveEnd();
+  }
   VERSO_TRY_STATUS(StartSave());
   saves_->Wait();
   NoteSaveEnd();
@@ -145,7 +149,7 @@ void Server::CheckSavePoints() {
   if (std::exchange(state_.environment.all_flushed, false) && !state_.settings.save.empty()) {
     ScheduleSave();  // Redis, too, saves after FLUSHALL: what was removed shall not come back
   }
-  if (saves_->running()) return;
+  if (saves_->running() || saves_->streaming()) return;
   if (save_scheduled_) {
     save_scheduled_ = false;
     if (StartSave()) return;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "persistence/rdb/rdb_file_writer.h"
+#include "storage/base/check.h"
 #include "storage/base/monotonic_time.h"
 
 namespace verso::persistence {
@@ -121,6 +122,7 @@ bool RdbChild::NextMessage(MessageBuffer::Message* message) {
 
 Result<std::unique_ptr<RdbExport>> RdbExport::Start(const storage::Store& store,
                                                     storage::PinHandle pin, std::string path) {
+  VERSO_CHECK(!store.arena().pending());
   auto job = std::make_unique<RdbExport>();
   const storage::ReadView view(store, pin.root(), 0, pin.moment_ms());
   const int keep[] = {store.arena().fd()};

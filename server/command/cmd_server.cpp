@@ -82,7 +82,9 @@ Outcome BgSave(Server& server, CommandContext& context) {
   args.Take("schedule");  // there is no other background job that it could wait for
   if (!args.AtEnd()) return context.Fail(error::kSyntax);
   if (server.saves() != nullptr && server.saves()->running()) return context.Fail(kSaveRunning);
-  if (context.in_unit()) {  // a save must not see half an EXEC
+  const bool streaming = server.saves() != nullptr && server.saves()->streaming();
+  // A save must not see half an EXEC, and none is made of a snapshot that is still coming in.
+  if (context.in_unit() || streaming) {
     server.ScheduleSave();
     context.reply().SimpleString("Background saving scheduled");
     return Outcome::kDone;
@@ -96,7 +98,8 @@ Outcome BgSave(Server& server, CommandContext& context) {
 
 // The log has no rewrite: a save makes what is before it superfluous.
 Outcome BgRewriteAof(Server& server, CommandContext& context) {
-  const bool running = server.saves() != nullptr && server.saves()->running();
+  const bool running =
+      server.saves() != nullptr && (server.saves()->running() || server.saves()->streaming());
   if (running || context.in_unit()) {
     server.ScheduleSave();
     context.reply().SimpleString("Background append only file rewriting scheduled");

@@ -103,7 +103,9 @@ void TrieReader::PrefetchSome(const TrieKey* keys, size_t count) const {
       leaf_found(i, root_);
     }
   }
+  const bool pending = arena_.pending();
   while (active > 0) {
+    for (size_t n = 0; pending && n < active; ++n) arena_.Ask(*slots[descending[n]]);
     size_t remaining = 0;
     for (size_t n = 0; n < active; ++n) {
       const size_t i = descending[n];
@@ -140,6 +142,7 @@ void TrieReader::PrefetchSome(const TrieKey* keys, size_t count) const {
       continue;
     }
     const Ref value = LoadLe<Ref>(entries[i] + header.value_offset());
+    if (pending) arena_.Ask(value);
     const size_t bytes = std::min<size_t>(value.size(), 256);
     for (size_t at = 0; at < bytes; at += 64) arena_.Prefetch(value, at);
   }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "storage/base/check.h"
@@ -29,7 +28,8 @@ struct PageArena::Slab {
   uint8_t pool;        // size class, plus kSizeClasses for values
   uint8_t list;        // SlabList
   uint8_t used;
-  uint8_t padding[15];
+  uint8_t sealed;  // its free runs are those that the image does not call occupied
+  uint8_t padding[14];
 };
 
 // Pieces promised to the next calls of Grow, in their order, for a child to back them before. A
@@ -192,6 +192,13 @@ void PageArena::Free(Cell cell, size_t bytes) {
   Slab& slab = slabs_[index];
   VERSO_CHECK(slab.used != 0 && slab.pool % kSizeClasses == c);  // A2
   Pool& state = pools_[slab.pool];
+  if (slab.sealed != 0) {  // G1
+    image_->Free(cell);
+    ++slab.free_runs;
+    ++state.free_runs;
+    bytes_allocated_ -= ClassBytes(c);
+    return;
+  }
   const uint32_t run = RunIndex(cell, c);
   StoreLe<uint16_t>(base_ + cell * kCellBytes, slab.free_head);
   slab.free_head = static_cast<uint16_t>(run + 1);
@@ -298,6 +305,10 @@ bool PageArena::Tick(bool pinned, bool saving) {
     return true;
   }
   const size_t wanted = (pinned ? reserve_slabs_pinned_ : reserve_slabs_) + SlabsFor(0);
+  if (image_ != nullptr && pending_ == nullptr && image_end_ != 0 && ready_slabs_ >= wanted / 2) {
+    constexpr size_t kUnsealedAtOnce = 4;
+    if (Unseal(kUnsealedAtOnce)) return true;
+  }
   if (ready_slabs_ >= wanted) return false;
   const bool child_is_at_it = saving && !ahead_->empty() && !ahead_->FirstIsBacked();
   if (child_is_at_it && ready_slabs_ >= wanted / 2) return false;
@@ -512,7 +523,10 @@ Status PageArena::Restore(const SlabImage& image) {
   slab.pool = static_cast<uint8_t>(c);
   slab.free_runs = static_cast<uint16_t>(runs - occupied);
   slab.bump = static_cast<uint16_t>(runs);
-  if (occupied < runs) {
+  if (image_ != nullptr) {
+    slab.sealed = 1;
+    image_->AddSlab(image.slab, c, image.occupied);
+  } else if (occupied < runs) {
     if (fallocate(fd_, 0, static_cast<off_t>(image.slab * kSlabBytes), kSlabBytes) != 0)
       return OsError("arena");
     for (uint32_t i = runs; i-- > 0;) {
@@ -535,6 +549,61 @@ Status PageArena::Restore(const SlabImage& image) {
   return {};
 }
 
+// ---- restart on demand
+
+Status PageArena::BeginImage() {
+  VERSO_CHECK(image_ == nullptr && bytes_allocated_ == 0);
+  VERSO_TRY(image_, PageImage::Create(slabs_max_, base_));
+  return {};
+}
+
+void PageArena::ServeImage(Epoch epoch, PageSource* source) {
+  image_->Serve(epoch, source);
+  image_end_ = slabs_end_;
+  unsealed_ = 1;
+  pending_ = image_.get();
+}
+
+bool PageArena::Unseal(size_t slabs) {
+  VERSO_CHECK(pending_ == nullptr);
+  if (image_ == nullptr) return false;
+  constexpr size_t kLookedAt = 4096;  // full ones cost next to nothing
+  for (size_t looked = 0; unsealed_ < image_end_; ++looked, ++unsealed_) {
+    Slab& slab = slabs_[unsealed_];
+    if (slab.sealed == 0) continue;
+    if (slab.free_runs == 0) {
+      slab.sealed = 0;
+      continue;
+    }
+    if (slabs == 0 || looked >= kLookedAt) return true;
+    if (!UnsealSlab(unsealed_)) return false;  // no memory now: a later call tries again
+    --slabs;
+  }
+  image_.reset();
+  return false;
+}
+
+// The loader has backed what holds pages of the image, and nothing else.
+bool PageArena::UnsealSlab(uint64_t index) {
+  Slab& slab = slabs_[index];
+  const int c = slab.pool % kSizeClasses;
+  if (fallocate(fd_, 0, static_cast<off_t>(index * kSlabBytes), kSlabBytes) != 0) return false;
+  const size_t runs = ClassRuns(c);
+  VERSO_CHECK(image_->OccupiedRuns(index) + slab.free_runs == runs);
+  slab.sealed = 0;
+  if (slab.free_runs == runs) {
+    ReleaseSlab(index);
+    return true;
+  }
+  for (size_t i = runs; i-- > 0;) {
+    if (image_->IsOccupied(index, i)) continue;
+    StoreLe<uint16_t>(base_ + index * kSlabBytes + i * ClassBytes(c), slab.free_head);
+    slab.free_head = static_cast<uint16_t>(i + 1);
+  }
+  ListPush(slab.free_runs * 2u >= runs ? kListMostlyFree : kListMostlyFull, index);
+  return true;
+}
+
 // ---- figures and checks
 
 ArenaStats PageArena::stats() const {
@@ -553,34 +622,15 @@ ArenaStats PageArena::stats() const {
   return stats;
 }
 
-size_t PageArena::HugeBytes() const {
-  std::FILE* smaps = std::fopen("/proc/self/smaps", "re");
-  if (smaps == nullptr) return 0;
-  char line[512];
-  bool ours = false;
-  size_t kib = 0;
-  while (std::fgets(line, sizeof(line), smaps) != nullptr) {
-    unsigned long long from = 0;
-    unsigned long long to = 0;
-    size_t value = 0;
-    if (std::sscanf(line, "%llx-%llx ", &from, &to) == 2) {
-      ours = reinterpret_cast<uintptr_t>(base_) >= from && reinterpret_cast<uintptr_t>(base_) < to;
-    } else if (ours && std::sscanf(line, "ShmemPmdMapped: %zu kB", &value) == 1) {
-      kib = value;
-      break;
-    }
-  }
-  std::fclose(smaps);
-  return kib * 1024;
-}
-
 std::vector<bool> PageArena::AllocatedRuns() const {
   std::vector<bool> runs(slabs_end_ * kSlabCells);
   for (uint64_t index = 1; index < slabs_end_; ++index) {
     const Slab& slab = slabs_[index];
     if (slab.used == 0) continue;
     const size_t step = ClassBytes(slab.pool % kSizeClasses) / kCellBytes;
-    for (size_t i = 0; i < slab.bump; ++i) runs[index * kSlabCells + i * step] = true;
+    for (size_t i = 0; i < slab.bump; ++i) {
+      runs[index * kSlabCells + i * step] = slab.sealed == 0 || image_->IsOccupied(index, i);
+    }
     for (uint16_t head = slab.free_head; head != 0;) {
       runs[index * kSlabCells + (head - 1u) * step] = false;
       head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * step * kCellBytes);
@@ -606,9 +656,10 @@ std::string PageArena::CheckCounters() const {
         return "slab " + std::to_string(index) + ": free list broken";
       head = LoadLe<uint16_t>(base_ + index * kSlabBytes + (head - 1u) * ClassBytes(c));
     }
-    const size_t free = on_list + ClassRuns(c) - slab.bump;
+    size_t free = on_list + ClassRuns(c) - slab.bump;
+    if (slab.sealed != 0) free = ClassRuns(c) - image_->OccupiedRuns(index);
     if (free != slab.free_runs) return "slab " + std::to_string(index) + ": free runs miscounted";
-    if (free == ClassRuns(c) && pools_[slab.pool].current != index) {
+    if (slab.sealed == 0 && free == ClassRuns(c) && pools_[slab.pool].current != index) {
       return "slab " + std::to_string(index) + ": empty but kept";  // A2
     }
     bytes += (ClassRuns(c) - free) * ClassBytes(c);

@@ -17,6 +17,8 @@
 //   ahead  a hole promised to the next Grow: while a save runs, its child makes the kernel give and
 //          clear it (BackAhead), so that the loop has only to map it
 //   used   one pool (size class; values apart), bump index, list of free runs
+//   sealed used, of the image that a restart on demand brings back: nothing is handed out of it and
+//          nothing given back (page_image.h, G1) before Unseal has made its list of free runs
 //
 // A1 The file grows by fallocate, checked, never by touching: touching past a tmpfs or cgroup limit
 //    is SIGBUS.
@@ -42,6 +44,7 @@
 
 #include "storage/base/result.h"
 #include "storage/memory/page.h"
+#include "storage/memory/page_image.h"
 #include "storage/memory/size_class.h"
 
 namespace verso::storage {
@@ -77,10 +80,24 @@ class PageArena {
   PageArena(const PageArena&) = delete;
   PageArena& operator=(const PageArena&) = delete;
 
-  // ---- access. The one door to a page's bytes: an on-demand restart hooks in here.
-  const char* Resolve(const Ref& ref) const { return base_ + ref.cell() * kCellBytes; }
+  // ---- access. The one door to a page's bytes: while a restart brings pages back, one that is
+  // missing is waited for.
+  const char* Resolve(const Ref& ref) const {
+    if (pending_ != nullptr) [[unlikely]]
+      pending_->Await(ref);
+    return base_ + ref.cell() * kCellBytes;
+  }
   // Requires: the page may be changed in place (V3); structures get it from Line::Writable.
-  char* ResolveMutable(const Ref& ref) { return base_ + ref.cell() * kCellBytes; }
+  char* ResolveMutable(const Ref& ref) {
+    if (pending_ != nullptr) [[unlikely]]
+      pending_->CheckMutable(ref);
+    return base_ + ref.cell() * kCellBytes;
+  }
+  // Pages of the image may be missing: reading can wait, and a forked child must not read.
+  bool pending() const { return pending_ != nullptr; }
+  // While pending: asks for a page that will be resolved soon, so that several are on their way at
+  // once.
+  void Ask(const Ref& ref) const { pending_->Ask(ref); }
   void Prefetch(const Ref& ref, size_t offset = 0) const {
     __builtin_prefetch(base_ + ref.cell() * kCellBytes + offset);
   }
@@ -135,6 +152,18 @@ class PageArena {
   // class (bytes from a disk), or no memory.
   Status Restore(const SlabImage& image);
 
+  // ---- restart on demand: BeginImage, Restore for each slab, ServeImage; the loader writes the
+  // pages (PageImage::SetResident) while others are served; EndImage when all are in and sound.
+  // Tick unseals the slabs then.
+  Status BeginImage();
+  void ServeImage(Epoch epoch, PageSource* source);
+  void EndImage() { pending_ = nullptr; }
+  PageImage* image() { return image_.get(); }  // null: none, or all of it unsealed
+  // In the loader, forked while pages are pending: it is the source.
+  void ForgetSource() { pending_ = nullptr; }
+  // Unseals at most so many slabs with free runs. True: there are more. Requires: !pending().
+  bool Unseal(size_t slabs);
+
   // ---- audit: one bit per cell of the address space in use, set at the first cell of each
   // allocated run.
   std::vector<bool> AllocatedRuns() const;
@@ -179,6 +208,7 @@ class PageArena {
   void MapBacked(uint64_t first_slab, size_t count);
   void PickSlab(int pool);
   void ReleaseSlab(uint64_t slab);
+  bool UnsealSlab(uint64_t slab);
   uint32_t* ListHead(SlabList list, int pool);
   void ListPush(SlabList list, uint64_t slab);
   void ListRemove(uint64_t slab);
@@ -192,7 +222,8 @@ class PageArena {
   };
 
   char* base_ = nullptr;
-  void* reserved_ = nullptr;  // constant after Create, as all of this group
+  PageImage* pending_ = nullptr;  // read by every Resolve, hence beside base_
+  void* reserved_ = nullptr;      // constant after Create, as all of this group
   size_t reserved_bytes_ = 0;
   int fd_ = -1;
   int side_fd_ = -1;
@@ -217,6 +248,9 @@ class PageArena {
   uint32_t holes_ = 0;
   Pool pools_[kPools];
   bool copying_ = false;
+  std::unique_ptr<PageImage> image_;
+  uint64_t image_end_ = 0;
+  uint64_t unsealed_ = 0;  // slabs below it are unsealed
 };
 
 }  // namespace verso::storage

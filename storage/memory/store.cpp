@@ -385,7 +385,8 @@ constexpr uint64_t kTrimAfterMs = 5 * 60 * 1000;
 
 bool Store::Background(uint64_t budget_us) {
   if (saving_) SweepSaveLists();
-  bool more = reclaimer_->Run(budget_us);
+  // It would ask for pages that others have not touched for long; those who read come first.
+  bool more = !arena_->pending() && reclaimer_->Run(budget_us);
   bool pinned = false;
   for (const auto& line : lines_) pinned = pinned || !line->pins_.empty();
   arena_->set_copying(pinned);
@@ -401,6 +402,8 @@ bool Store::Background(uint64_t budget_us) {
 void Store::DrainBackground() {
   if (saving_) SweepSaveLists();
   while (reclaimer_->Run(1'000'000)) {
+  }
+  while (!arena_->pending() && arena_->Unseal(1024)) {
   }
 }
 

@@ -3,6 +3,9 @@
 // crash, never an empty start, never anything else.
 //
 // VERSO_CRASH_ROUNDS=<n> makes the random test longer than the continuous integration wants it.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -119,6 +122,63 @@ TEST_CASE("random damage is refused or harmless") {
     refused += RefusedOrRight(store, data, what) ? 1 : 0;
   }
   CHECK(refused > 0);
+}
+
+constexpr char kReader[] = "a reader on demand";
+
+// In a process of its own, not forked only: memory that no child shares is absent there.
+TEST_CASE(kReader, "[.][reader]") {
+  const char* data = std::getenv("VERSO_TEST_DIRECTORY");
+  const char* digest = std::getenv("VERSO_TEST_DIGEST");
+  if (data == nullptr || digest == nullptr) return;
+  Life life(data, FaultPoint::kHoldLoad);
+  _exit(!life.ok() ? 2 : life.Digest() == digest ? 0 : 3);
+}
+
+// Reads everything while the stream is held back. 0: right, 1: ended by a page that could not be
+// had, 2: refused before, 3: a wrong value.
+int ReadOnDemand(const std::string& data, const std::string& digest) {
+  const pid_t reader = fork();
+  if (reader == 0) {
+    setenv("VERSO_TEST_DIRECTORY", data.c_str(), 1);
+    setenv("VERSO_TEST_DIGEST", digest.c_str(), 1);
+    execl("/proc/self/exe", "reader", kReader, nullptr);
+    _exit(9);
+  }
+  int status = 0;
+  REQUIRE(waitpid(reader, &status, 0) == reader);
+  REQUIRE(WIFEXITED(status));  // no crash of another kind
+  return WEXITSTATUS(status);
+}
+
+TEST_CASE("a damaged page that is read before the stream has come to it ends the process") {
+  const SavedStore store;
+  std::mt19937_64 random(17);
+  int ended = 0;
+  for (int round = 0; round < Rounds(30); ++round) {
+    const std::string data = store.directory.path() + "/damaged";
+    fs::remove_all(data);
+    fs::remove(data + ".fatal");
+    fs::copy(store.data, data, fs::copy_options::recursive);
+    std::string largest;
+    for (const std::string& path : FilesOf(data)) {
+      const bool table = path.find(".sst") != std::string::npos;
+      if (table && (largest.empty() || fs::file_size(path) > fs::file_size(largest))) {
+        largest = path;
+      }
+    }
+    std::string bytes = ReadAll(largest);
+    const size_t at = random() % (bytes.size() * 9 / 10);  // behind that are the index and so on
+    bytes[at] = static_cast<char>(bytes[at] ^ 1 << random() % 8);
+    WriteAll(largest, bytes);
+    const int code = ReadOnDemand(data, store.digest);
+    CAPTURE(at, code);
+    CHECK(code <= 2);  // right, ended by the damaged page, or refused: never a wrong value
+    if (code != 1) continue;
+    ++ended;
+    CHECK(ReadAll(data + ".fatal").find(data + "/store") != std::string::npos);
+  }
+  CHECK(ended > 10);
 }
 
 TEST_CASE("every file missing in turn is refused or harmless") {

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -44,6 +45,10 @@ class Life {
     options.fault = fault;
     options.resolvers_to_die = resolvers_to_die;
     options.lock_wait_ms = 5000;
+    // As a server would: the reason is left, then the process ends.
+    options.fatal = [directory](const std::string& why) {
+      std::ofstream(directory + ".fatal") << why;
+    };
     options.log = [this](LogLevel, std::string_view line) { log += std::string(line) + "\n"; };
     auto opened = Persistence::Open(options);
     if (!opened) {
@@ -62,6 +67,17 @@ class Life {
     store = *std::move(created);
     const Status started = persistence->StartLoad(store.get());
     REQUIRE(started.has_value());
+    if (fault == FaultPoint::kHoldLoad) {
+      while (persistence->loading()) persistence->Poll();
+    } else {
+      REQUIRE(persistence->WaitLoad(60'000));
+    }
+    error = persistence->load_status().error;
+  }
+
+  // kHoldLoad: the stream goes on, to its end.
+  void EndLoad() {
+    if (persistence->child_running()) kill(persistence->child_pid(), SIGUSR1);
     REQUIRE(persistence->WaitLoad(60'000));
     error = persistence->load_status().error;
   }
