@@ -191,6 +191,8 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   uint64_t memory_at_start_ = 0;
   uint64_t cron_last_ms_ = 0;
   uint64_t save_tried_ms_ = 0;
+  uint64_t save_took_ms_ = 0;  // the last one that committed
+  uint64_t save_ended_ms_ = 0;
   uint64_t changes_at_save_start_ = 0;
   asio::steady_timer block_timer_{loop_.io()};
   uint64_t block_timer_ms_ = BlockedKeys::kNever;  // when it goes off

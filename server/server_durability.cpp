@@ -12,8 +12,10 @@ namespace verso::server {
 namespace {
 
 constexpr int64_t kSaveRetrySeconds = 5;
-// So many bytes of operation log make a save, or a quarter of the data.
+// So many bytes of operation log make a save, or a quarter of the data; but where so much is
+// written that saves would follow each other without a pause, they take a tenth of the time.
 constexpr uint64_t kLogBytesMin = 64 << 20;
+constexpr uint64_t kPauseOfSaves = 9;
 
 }  // namespace
 
@@ -127,6 +129,8 @@ void Server::NoteSaveEnd() {
       state_.changes.Saved(changes_at_save_start_);
       const SaveReport report = saves_->report();
       log_.Saved(report.log_position);
+      save_ended_ms_ = state_.now_ms;
+      save_took_ms_ = state_.now_ms - std::min(state_.now_ms, save_tried_ms_);
       LogNotice("Background saving terminated with success: {} pages, {} bytes in {} s",
                 report.pages_written, report.bytes_written, report.last_seconds);
       break;
@@ -166,7 +170,8 @@ void Server::CheckSavePoints() {
     due = true;
   }
   const uint64_t log_bytes = log_.bytes_since_save();
-  if (log_bytes > std::max(kLogBytesMin, store_->arena().bytes_allocated() / 4)) {
+  const bool rested = state_.now_ms >= save_ended_ms_ + kPauseOfSaves * save_took_ms_;
+  if (rested && log_bytes > std::max(kLogBytesMin, store_->arena().bytes_allocated() / 4)) {
     if (!due && may_try) LogNotice("{} bytes of operation log. Saving...", log_bytes);
     due = true;
   }

@@ -72,6 +72,12 @@ class LogBuffer {
     return Reserve(*granted);
   }
 
+  // Of what the last Reserve gave, so many bytes at its end are not used.
+  void GiveBack(size_t count) {
+    used_ -= count;
+    bytes_ -= count;
+  }
+
   // Before every hand-over.
   void Publish() { newest_->used.store(used_, std::memory_order_relaxed); }
 

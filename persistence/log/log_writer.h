@@ -91,6 +91,7 @@ class LogWriter {
 
   void Append(ByteView bytes);
   void AppendCount(char type, uint64_t count);
+  bool AppendSmall(std::span<const ByteView> command);
   void BeginRecord();
   void EndRecord(bool more);
   void BeginSegment();
