@@ -117,7 +117,8 @@ class World {
   }
 
   void Start(std::unique_ptr<Store> made) {
-    server_ = std::make_unique<Server>(Settings{}, &clock_, std::move(made), nullptr, "");
+    server_ = std::make_unique<Server>(Settings{}, &clock_, std::move(made), nullptr, "",
+                                       persistence::Id());
     server_->StartTurn(MonotonicUs());
     connections_.clear();
     for (int i = 0; i < 6; ++i) connections_.push_back(std::make_unique<Connection>());
