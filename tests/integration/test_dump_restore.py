@@ -6,7 +6,7 @@ import os
 import unittest
 
 import resp
-from redis_values import REDIS, Redis, fill
+from redis_values import REDIS, Redis, content, fill, stream_numbers
 
 
 @unittest.skipIf(REDIS is None, "redis-server is not installed")

@@ -1,6 +1,9 @@
 // Logs that did not end well: torn tails are cut and said, damage is refused, no wrong record ever.
 #include "persistence/log/log_reader.h"
 
+#include <chrono>
+#include <thread>
+
 #include "persistence/log/crc32c.h"
 #include "tests/support/log_fixture.h"
 
@@ -21,7 +24,13 @@ void MakeLog(const std::string& directory, bool synced, bool closed = true) {
     if (n % 4 == 0 && n < kRecords) writer->Rotate();
   }
   REQUIRE(writer->WaitDurable(10'000));
-  // Before the closing mark and the cut of the zeros: as a kill -9 leaves it.
+  // Before the closing mark and the cut of the zeros: as a kill -9 leaves it. Not while the next
+  // segment is being prepared: what is copied then is of no one moment.
+  const auto prepared = [&] {
+    const auto newest = ReadNewest(LogDirectory(directory), StoreIdForTest());
+    return newest && *newest && (*newest)->index == 4;
+  };
+  while (!closed && !prepared()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   if (!closed) fs::copy(directory, directory + ".killed", fs::copy_options::recursive);
   writer.reset();
   if (!closed) {
