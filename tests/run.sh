@@ -145,7 +145,7 @@ torture() {
   packages build test
   build build/release
   VERSO_KILL_CYCLES=$cycles PYTHONPATH=tests/support /usr/bin/python3 tests/integration/test_log_kill.py || status=1
-  VERSO_LOG_STATES=$((10 * cycles)) build/release/bin/verso_test_persistence '[power-loss]' || status=1
+  VERSO_LOG_STATES=$((10 * cycles)) build/release/bin/verso_test_persistence '*power loss*' || status=1
   return $status
 }
 
