@@ -37,7 +37,7 @@ class Server;
 class OperationLog final : public EffectConsumer, private PollTarget {
  public:
   explicit OperationLog(Server* server) : server_(server) {}
-  ~OperationLog() { SwitchOff(); }
+  ~OperationLog() override { SwitchOff(); }
   OperationLog(const OperationLog&) = delete;
   OperationLog& operator=(const OperationLog&) = delete;
 
