@@ -76,7 +76,8 @@ class Fixture {
         break;
       case 3: {
         view.Erase(key, kEvent);
-        SetWriter set(view, key, view.FindForWrite(key), {.set_integers = 4});
+        const CollectionLimits limits{.set_integers = 4};
+        SetWriter set(view, key, view.FindForWrite(key), limits);
         for (uint64_t i = 0; i < 2 + Random(6); ++i) set.Add(std::to_string(i));
         set.Finish(kEvent);
         break;
