@@ -184,7 +184,8 @@ void PersistenceSection(Server& server, Lines* out) {
   out->Add("current_save_keys_processed", 0);
   out->Add("current_save_keys_total", 0);
   out->Add("rdb_changes_since_last_save", state.changes.changes_since_save());
-  out->Add("rdb_bgsave_in_progress", save.running ? 1 : 0);
+  // One that was answered with "scheduled" is not over either, for those who wait for its end.
+  out->Add("rdb_bgsave_in_progress", save.running || server.save_scheduled() ? 1 : 0);
   out->Add("rdb_last_save_time", server.last_save_time());
   out->Add("rdb_last_bgsave_status", state.last_save_failed ? "err" : "ok");
   out->Add("rdb_last_bgsave_time_sec", save.last_seconds);

@@ -107,6 +107,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   Status SaveNow();
   // As soon as no save runs and no EXEC is in the middle.
   void ScheduleSave() { save_scheduled_ = true; }
+  bool save_scheduled() const { return save_scheduled_; }
   SaveControl* saves() { return saves_.get(); }
   RdbTransfers& transfers() { return transfers_; }
 
