@@ -78,7 +78,7 @@ Status EffectReplay::Run(uint32_t line, int db, uint64_t time_ms) {
   }
   session_.db = db;
   const uint64_t now_ms = std::exchange(state_.now_ms, time_ms);
-  const Status applied = dispatcher_.Replay(requests_, session_, reply_);
+  Status applied = dispatcher_.Replay(requests_, session_, reply_);
   state_.now_ms = now_ms;
   return applied;
 }
