@@ -1,11 +1,5 @@
 #include "persistence/control_block.h"
 
-#include <sys/mman.h>
-
-#include <new>
-
-#include "persistence/file_io.h"
-
 namespace verso::persistence {
 
 void ControlBlock::PublishWatermark(const Ref& ref) {
@@ -32,15 +26,6 @@ bool ControlBlock::ReadWatermark(Ref* ref) const {
     return true;
   }
   return false;
-}
-
-void UnmapControlBlock::operator()(ControlBlock* block) const { munmap(block, sizeof(*block)); }
-
-Result<SharedControlBlock> MakeControlBlock() {
-  void* at = mmap(nullptr, sizeof(ControlBlock), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                  -1, 0);
-  if (at == MAP_FAILED) return OsError("mmap of a control block");
-  return SharedControlBlock(new (at) ControlBlock);
 }
 
 }  // namespace verso::persistence

@@ -12,7 +12,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
 #include "persistence/store_format.h"
 
@@ -46,11 +45,5 @@ struct ControlBlock {
   bool ReadWatermark(Ref* ref) const;
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
-
-struct UnmapControlBlock {
-  void operator()(ControlBlock* block) const;
-};
-using SharedControlBlock = std::unique_ptr<ControlBlock, UnmapControlBlock>;
-Result<SharedControlBlock> MakeControlBlock();
 
 }  // namespace verso::persistence

@@ -14,7 +14,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
 #include "persistence/store_format.h"
 
@@ -53,11 +52,5 @@ class PageRequests {
   Slot slots_[kSlots];
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
-
-struct UnmapPageRequests {
-  void operator()(PageRequests* requests) const;
-};
-using SharedPageRequests = std::unique_ptr<PageRequests, UnmapPageRequests>;
-Result<SharedPageRequests> MakePageRequests();
 
 }  // namespace verso::persistence

@@ -62,7 +62,7 @@ Result<std::unique_ptr<Persistence>> Persistence::Open(PersistenceOptions option
     options.directory.pop_back();
   std::unique_ptr<Persistence> persistence(new Persistence(std::move(options)));
   VERSO_TRY_STATUS(persistence->PrepareDirectory());
-  VERSO_TRY(persistence->control_, MakeControlBlock());
+  VERSO_TRY(persistence->control_, MakeShared<ControlBlock>("mmap of a control block"));
   return persistence;
 }
 
@@ -391,7 +391,8 @@ namespace {
 Status CheckPages(const SnapshotPaths& paths, const StoreIdentity& identity,
                   uint64_t* log_position) {
   if (!PathExists(paths.store)) return {};
-  VERSO_TRY(const SharedControlBlock control, MakeControlBlock());
+  VERSO_TRY(const Shared<ControlBlock> control,
+            MakeShared<ControlBlock>("mmap of a control block"));
   LoadTask task;
   task.paths = paths;
   task.identity = identity;

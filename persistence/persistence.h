@@ -46,6 +46,7 @@
 #include "persistence/control_block.h"
 #include "persistence/fault_point.h"
 #include "persistence/page_requests.h"
+#include "persistence/shared_memory.h"
 #include "persistence/snapshot_child.h"
 #include "persistence/store_id.h"
 #include "storage/memory/store.h"
@@ -199,7 +200,7 @@ class Persistence {
 
   Job job_ = Job::kNone;
   Child child_;
-  SharedControlBlock control_;
+  Shared<ControlBlock> control_;
   MessageBuffer messages_;
   std::string child_error_;
 
@@ -208,7 +209,7 @@ class Persistence {
   bool load_complete_ = false;
   uint64_t load_started_ = 0;
   std::unique_ptr<Source> source_;
-  SharedPageRequests requests_;
+  Shared<PageRequests> requests_;
   bool serve_due_ = false;  // the loader is ready to serve, the store does not yet
   int loaders_ = 0;
   uint64_t loader_due_ = 0;  // of the next one, when one was killed

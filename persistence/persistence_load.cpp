@@ -60,7 +60,7 @@ Status Persistence::StartLoad(storage::Store* store) {
     Log(LogLevel::kInfo, options_.directory + ": no store yet, starting empty");
     return {};
   }
-  VERSO_TRY(requests_, MakePageRequests());
+  VERSO_TRY(requests_, MakeShared<PageRequests>("mmap of page requests"));
   VERSO_TRY_STATUS(store->arena().BeginImage());
   VERSO_TRY_STATUS(StartLoader());
   load_.state = LoadState::kLoading;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "server/command/key_effect.h"
+#include "server/command/version_ref.h"
 #include "server/logging.h"
 #include "server/server.h"
 #include "storage/memory/branches.h"
@@ -150,21 +151,14 @@ void RdbTransfers::ExportEnded() {
 
 std::string RdbTransfers::NameImport() {
   if (!import_job_->error().empty()) return "ERR " + import_job_->error();
-  storage::Snapshots& snapshots = server_->store().snapshots();
-  const ByteView name = import_->name;
-  if (snapshots.Find(name) != nullptr || server_->store().branches().Find(name) != nullptr) {
-    return "BUSYNAME '" + import_->name + "' has been taken meanwhile";
-  }
-  const auto most = static_cast<size_t>(server_->state().settings.snapshot_max);
-  if (snapshots.size() >= most) {
-    return "ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")";
-  }
+  storage::Store& store = server_->store();
+  const ServerState& state = server_->state();
+  // Since it began others may have taken the name, or the last place.
+  if (std::string taken = NameTaken(store, import_->name); !taken.empty()) return taken;
+  if (std::string full = SnapshotsFull(state); !full.empty()) return full;
   const storage::Snapshot& made =
-      snapshots.TakeUnnamed(name, import_job_->TakeLine(), server_->state().now_ms);
-  const storage::PinHandle held = snapshots.Hold(made);
-  for (int db = 0; db < storage::kDatabases; ++db) {
-    import_->keys += storage::ReadView(server_->store(), held.root(), db, held.moment_ms()).Count();
-  }
+      store.snapshots().TakeUnnamed(import_->name, import_job_->TakeLine(), state.now_ms);
+  import_->keys = KeysOf(store, store.snapshots().Hold(made).root(), made.moment_ms);
   return {};
 }
 

@@ -193,9 +193,8 @@ void Server::LogMoved() {
     WantFlush(connection);
   }
   log_list_.clear();
-  for (size_t left = log_waiters_.size(); left > 0; --left) {
-    const ClientHandle client = log_waiters_.front();
-    log_waiters_.erase(log_waiters_.begin());
+  // Whoever still waits adds itself to the new list.
+  for (const ClientHandle client : std::exchange(log_waiters_, {})) {
     Connection* const connection = Find(client);
     if (connection != nullptr && connection->blocked()) connection->RunParked();
   }

@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include "persistence/shared_memory.h"
+#include "storage/base/monotonic_time.h"
+
 namespace verso::persistence {
 
 namespace {
@@ -44,7 +47,7 @@ LogFlusher::LogFlusher(FlusherStart start)
   for (const auto& segment : segments_) bytes += segment.bytes;
   bytes_total_ = bytes;
   segment_count_ = segments_.size();
-  last_durable_us_ = SteadyUs();
+  last_durable_us_ = MonotonicUs();
 }
 
 Status LogFlusher::Start() {
@@ -121,7 +124,7 @@ void LogFlusher::Run() {
     if (stop_.load(std::memory_order_acquire)) break;
     RunOnce();
     if (!Failed() && !batch_.any && ring_.Front() != nullptr) continue;
-    const int64_t timeout_us = WaitUs(SteadyUs());
+    const int64_t timeout_us = WaitUs(MonotonicUs());
     asleep_.store(1, std::memory_order_seq_cst);
     if (timeout_us != 0) FutexWait(&wake_, seen, timeout_us);
     asleep_.store(0, std::memory_order_seq_cst);
@@ -136,7 +139,7 @@ void LogFlusher::RunOnce() {
   const uint64_t durable_before = Durable();
   const uint64_t failure_before = failure_.load(std::memory_order_relaxed);
   TakeBatch();
-  if (batch_.any && SteadyUs() >= retry_at_us_) WriteBatch();
+  if (batch_.any && MonotonicUs() >= retry_at_us_) WriteBatch();
   if (!Failed() && SyncNow()) {
     if (Policy() == SyncPolicy::kAlways && current_.zeroed < current_.end + kZeroLowBusy) {
       ZeroAhead();
@@ -155,7 +158,7 @@ void LogFlusher::RunOnce() {
     if (!Failed()) SyncHere();
     if (Failed()) return Signal();
   }
-  StartChores(SteadyUs());
+  StartChores(MonotonicUs());
 }
 
 void LogFlusher::TakeBatch() {
@@ -287,7 +290,7 @@ bool LogFlusher::SyncHere() {
   // The helper may be at the very descriptor that is closed here.
   if (before_.fd) AwaitChore();
   if (Failed()) return false;
-  const uint64_t begun = SteadyUs();
+  const uint64_t begun = MonotonicUs();
   const uint64_t sequence = Written();
   sync_since_us_.store(begun, std::memory_order_relaxed);
   for (Segment* segment : {&before_, &current_}) {
@@ -306,7 +309,7 @@ bool LogFlusher::SyncHere() {
 }
 
 void LogFlusher::Synced(uint64_t sequence, uint64_t begun_us) {
-  const uint64_t now = SteadyUs();
+  const uint64_t now = MonotonicUs();
   syncs_.fetch_add(1, std::memory_order_relaxed);
   sync_us_last_.store(now - begun_us, std::memory_order_relaxed);
   last_durable_us_.store(now, std::memory_order_relaxed);
@@ -344,7 +347,7 @@ void LogFlusher::NoSpace(const LogFailure& failure) {
   current_.zeroed = UINT64_MAX;
   CutZeros(&current_);
   if (Failed()) return;
-  retry_at_us_ = SteadyUs() + retry_us_;
+  retry_at_us_ = MonotonicUs() + retry_us_;
   may_zero_ = false;
   failure_.store(static_cast<uint64_t>(LogHealth::kNoSpace) << 62 |
                      static_cast<uint64_t>(failure.step) << 54 |
@@ -441,8 +444,9 @@ void LogFlusher::AwaitChore() {
 void LogFlusher::CollectChore() {
   if (chore_state_.load(std::memory_order_acquire) != kDone) return;
   chore_state_.store(kIdle, std::memory_order_relaxed);
+  if (Failed()) return;  // W4: durable() does not move any more
   const LogFailure& failure = chore_.failure;
-  const uint64_t now = SteadyUs();
+  const uint64_t now = MonotonicUs();
   switch (chore_.kind) {
     case Chore::Kind::kSync:
       if (failure) return Fail(failure), Signal();
@@ -532,7 +536,7 @@ void LogFlusher::Do(Chore* chore) {
       chore->failure = {LogStep::kSyncDirectory, errno, chore->index};
     }
   } else {
-    const uint64_t begun = SteadyUs();
+    const uint64_t begun = MonotonicUs();
     sync_since_us_.store(begun, std::memory_order_relaxed);
     for (const int fd : {chore->before_fd, chore->fd}) {
       if (fd < 0) continue;
@@ -541,7 +545,7 @@ void LogFlusher::Do(Chore* chore) {
         break;
       }
     }
-    const uint64_t now = SteadyUs();
+    const uint64_t now = MonotonicUs();
     sync_since_us_.store(0, std::memory_order_relaxed);
     if (chore->failure) return;
     syncs_.fetch_add(1, std::memory_order_relaxed);

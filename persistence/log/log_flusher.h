@@ -13,7 +13,8 @@
 //    segment before the current one is synced no later than the current one.
 // W3 A segment is not left while the one before it is not synced (L5).
 // W4 A failed sync, or a write that fails for another reason than room, ends it all: health_ is
-//    kFailed, nothing more is written, nothing is tried again.
+//    kFailed, nothing more is written, nothing is tried again, and a sync under way counts for
+//    nothing.
 // W5 No room: the file is cut back to the end of the last batch, the batch stays, and is tried
 //    again twice a second.
 // W6 Neither thread allocates, logs or takes a lock.

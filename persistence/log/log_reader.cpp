@@ -164,7 +164,7 @@ Result<bool> LogReader::Step(LogRecord* record, bool* found) {
     if (sequence <= after_) return true;
     last_ = sequence;
     if (units_++ == 0) first_ = sequence;
-    *record = LogRecord{sequence, header.time_ms, header.line, header.db, false, payload};
+    *record = LogRecord{sequence, header.time_ms, header.line, header.db, payload};
     *found = true;
     return true;
   }

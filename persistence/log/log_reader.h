@@ -33,8 +33,7 @@ struct LogRecord {
   uint64_t time_ms = 0;
   uint32_t line = 0;
   int db = 0;
-  bool more = false;  // never set: units come whole (R1)
-  ByteView payload;   // RESP arrays; valid until the next call
+  ByteView payload;  // whole (R1): RESP arrays; valid until the next call
 };
 
 struct TornTail {

@@ -1,9 +1,6 @@
 #include "persistence/log/log_system.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -31,24 +28,6 @@ int LogSystem::UnlinkAt(int directory, const char* name) { return unlinkat(direc
 LogSystem* LogSystem::Real() {
   static LogSystem system;
   return &system;
-}
-
-void FutexWait(const void* word, uint32_t expected, int64_t timeout_us) {
-  timespec timeout;
-  timeout.tv_sec = timeout_us / 1'000'000;
-  timeout.tv_nsec = timeout_us % 1'000'000 * 1000;
-  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_us < 0 ? nullptr : &timeout,
-          nullptr, 0);
-}
-
-void FutexWake(const void* word) {
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
-
-uint64_t SteadyUs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
 
 }  // namespace verso::persistence

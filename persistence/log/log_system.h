@@ -24,10 +24,4 @@ class LogSystem {
   static LogSystem* Real();
 };
 
-// Waits while *word is `expected`, at most timeout_us (negative: for ever). May return early.
-void FutexWait(const void* word, uint32_t expected, int64_t timeout_us);
-void FutexWake(const void* word);
-
-uint64_t SteadyUs();
-
 }  // namespace verso::persistence

@@ -10,6 +10,7 @@
 
 #include "persistence/log/crc32c.h"
 #include "persistence/log/log_segments.h"
+#include "storage/base/monotonic_time.h"
 
 namespace verso::persistence {
 
@@ -291,13 +292,13 @@ std::string LogWriter::error() const {
 }
 
 bool LogWriter::WaitDurable(int timeout_ms) {
-  const uint64_t deadline = SteadyUs() + static_cast<uint64_t>(timeout_ms) * 1000;
+  const uint64_t deadline = MonotonicUs() + static_cast<uint64_t>(timeout_ms) * 1000;
   flusher_->SyncThrough(appended_);
   while (true) {
     const uint32_t seen = flusher_->progress();
     Submit();
     if (durable() >= appended_ && !out_of_memory_) return true;
-    const uint64_t now = SteadyUs();
+    const uint64_t now = MonotonicUs();
     if (health() == LogHealth::kFailed || now >= deadline) return false;
     flusher_->WaitProgress(seen, static_cast<int64_t>(deadline - now));
   }

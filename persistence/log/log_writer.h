@@ -78,7 +78,7 @@ class LogWriter {
   uint64_t memory_bytes() const { return buffer_.memory_bytes(); }
   uint64_t syncs() const { return flusher_->syncs(); }
   uint64_t sync_us_last() const { return flusher_->sync_us_last(); }  // how long the last one took
-  // Both on CLOCK_MONOTONIC (SteadyUs()).
+  // Both on CLOCK_MONOTONIC (MonotonicUs()).
   uint64_t sync_in_progress_since_us() const { return flusher_->sync_since_us(); }  // 0: none
   uint64_t last_durable_us() const { return flusher_->last_durable_us(); }  // end of the last sync
 

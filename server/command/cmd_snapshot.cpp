@@ -114,9 +114,8 @@ Outcome SnapshotCreate(Dispatcher& dispatcher, CommandContext& context) {
   VersionRef ref{.branch = BranchOf(store, context.session())};
   if (!replaces && !CheckFree(store, context, name)) return Outcome::kDone;
   if (from.data() != nullptr && !ReadRef(store, context, from, &ref)) return Outcome::kDone;
-  const auto most = static_cast<size_t>(state.settings.snapshot_max);
-  if (!replaces && !internal && snapshots.size() >= most) {
-    return context.Fail("ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")");
+  if (!replaces && !internal) {
+    if (const std::string full = SnapshotsFull(state); !full.empty()) return context.Fail(full);
   }
   UnitScope unit = state.UnitOf(context.session());
   const Snapshot* made;

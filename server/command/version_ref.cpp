@@ -39,15 +39,21 @@ storage::PinHandle HoldRef(storage::Store& store, const VersionRef& ref, uint64_
   return store.PinForRead(**line, now_ms);
 }
 
+std::string NameTaken(const storage::Store& store, ByteView name) {
+  if (store.branches().Find(name) == nullptr && store.snapshots().Find(name) == nullptr) return {};
+  return "BUSYNAME the name '" + std::string(name) + "' is in use";
+}
+
+std::string SnapshotsFull(const ServerState& state) {
+  const auto most = static_cast<size_t>(state.settings.snapshot_max);
+  if (state.store->snapshots().size() < most) return {};
+  return "ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")";
+}
+
 bool CheckFree(const storage::Store& store, CommandContext& context, ByteView name) {
-  if (!IsVersionName(name)) {
-    context.reply().Error("ERR invalid name");
-  } else if (store.branches().Find(name) != nullptr || store.snapshots().Find(name) != nullptr) {
-    context.reply().Error("BUSYNAME the name '" + std::string(name) + "' is in use");
-  } else {
-    return true;
-  }
-  return false;
+  const std::string error = IsVersionName(name) ? NameTaken(store, name) : "ERR invalid name";
+  if (!error.empty()) context.reply().Error(error);
+  return error.empty();
 }
 
 storage::Branch* BranchOf(storage::Store& store, const Session& session) {

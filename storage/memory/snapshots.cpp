@@ -33,15 +33,17 @@ Snapshot& Snapshots::Add(ByteView name, const Snapshot& snapshot) {
   return place->second;
 }
 
+const Snapshot& Snapshots::AddPinned(ByteView name, Line* line, Snapshot snapshot) {
+  snapshot.line = line;
+  snapshot.epoch = store_->Pin(*line, snapshot.moment_ms, true);
+  return Add(name, snapshot);
+}
+
 const Snapshot& Snapshots::Take(ByteView name, const Branch& branch, uint64_t moment_ms,
                                 uint64_t deadline_ms) {
-  Snapshot snapshot;
-  snapshot.line = branch.line;
-  snapshot.epoch = store_->Pin(*branch.line, moment_ms, true);
-  snapshot.moment_ms = moment_ms;
-  snapshot.deadline_ms = deadline_ms;
-  snapshot.branch = Owned(branch.name);
-  return Add(name, snapshot);
+  return AddPinned(
+      name, branch.line,
+      {.moment_ms = moment_ms, .deadline_ms = deadline_ms, .branch = Owned(branch.name)});
 }
 
 const Snapshot& Snapshots::TakeOf(ByteView name, const Snapshot& of, uint64_t deadline_ms) {
@@ -52,11 +54,7 @@ const Snapshot& Snapshots::TakeOf(ByteView name, const Snapshot& of, uint64_t de
 }
 
 const Snapshot& Snapshots::TakeUnnamed(ByteView name, Line* line, uint64_t moment_ms) {
-  Snapshot snapshot;
-  snapshot.line = line;
-  snapshot.epoch = store_->Pin(*line, moment_ms, true);
-  snapshot.moment_ms = moment_ms;
-  const Snapshot& added = Add(name, snapshot);
+  const Snapshot& added = AddPinned(name, line, {.moment_ms = moment_ms, .branch = {}});
   store_->DropHead(line);
   return added;
 }

@@ -85,6 +85,7 @@ class Snapshots {
 
  private:
   Snapshot& Add(ByteView name, const Snapshot& snapshot);
+  const Snapshot& AddPinned(ByteView name, Line* line, Snapshot snapshot);
   Store* store_;
   Map names_;
   uint64_t next_number_ = 0;

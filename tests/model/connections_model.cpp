@@ -18,6 +18,7 @@
 #include "tests/model/connections_reference.h"
 #include "tests/model/lines_content.h"
 #include "tests/model/model_run.h"
+#include "tests/support/run_command.h"
 
 namespace verso::server {
 namespace {
@@ -83,7 +84,7 @@ class World {
  public:
   explicit World(uint64_t seed) : random_(seed) {
     clock_.Set(1'700'000'000'000);
-    Start(NewStore());
+    Start(storage::NewModelStore(&clock_));
     names_.branches["main"];
   }
 
@@ -104,18 +105,6 @@ class World {
   Store& store() { return server_->store(); }
   uint64_t now_ms() const { return clock_.NowMs(); }
 
-  std::unique_ptr<Store> NewStore() {
-    storage::StoreOptions options;
-    options.arena.bytes_max = size_t{1} << 30;
-    options.arena.reserve_bytes = 0;
-    options.arena.reserve_bytes_pinned = 0;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(7);
-    auto created = Store::Create(options);
-    if (!created) Fail(created.error().context);
-    return *std::move(created);
-  }
-
   void Start(std::unique_ptr<Store> made) {
     server_ = std::make_unique<Server>(Settings{}, &clock_, std::move(made), nullptr, "",
                                        persistence::Id());
@@ -133,39 +122,14 @@ class World {
 
   std::string Send(Session& session, const Words& words) {
     const std::vector<ByteView> views(words.begin(), words.end());
-    Request request;
-    request.entry = CommandTable::Get().Find(views[0]);
-    request.arguments = views;
-    for (const ByteView view : views) request.bytes += view.size();
-    OutputChain out(&pool_);
-    ReplyWriter reply(&out, 2);
-    std::unique_ptr<Continuation> rest;
-    Dispatcher& dispatcher = server_->dispatcher();
-    if (dispatcher.Run(request, session, reply, &rest) == Outcome::kYield) {
-      storage::PinHandle pin;
-      if (session.txn == nullptr) {
-        pin = store().PinForRead(server_->state().LineOf(session), now_ms());
-      }
-      const ReadView view = session.txn != nullptr
-                                ? session.txn->View(session.db)
-                                : ReadView(store(), pin.root(), session.db, pin.moment_ms());
-      for (bool done = false; !done;) {
-        Slice slice(&reply, ~size_t{0});
-        done = rest->Run(view, slice);
-      }
-    }
-    std::string text;
-    iovec pieces[64];
-    while (!out.empty()) {
-      const size_t count = out.Gather(pieces, 64);
-      size_t bytes = 0;
-      for (size_t i = 0; i < count; ++i) {
-        text.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-        bytes += pieces[i].iov_len;
-      }
-      out.Consume(bytes);
-    }
-    return text;
+    Outcome outcome;
+    return RunRequest(&server_->dispatcher(), server_->state(), session, RequestOf(views), &outcome,
+                      [](Continuation& rest, const ReadView& view, ReplyWriter& reply) {
+                        for (bool done = false; !done;) {
+                          Slice slice(&reply, ~size_t{0});
+                          done = rest.Run(view, slice);
+                        }
+                      });
   }
 
   // The bulks of an array that comes in any order, sorted.
@@ -604,7 +568,7 @@ class World {
     save_.reset();
     connections_.clear();
     server_.reset();
-    std::unique_ptr<Store> made = NewStore();
+    std::unique_ptr<Store> made = storage::NewModelStore(&clock_);
     std::map<uint64_t, std::pair<int, std::vector<uint64_t>>> slabs;
     for (const auto& [key, bytes] : stored_) {
       const int size_class = storage::ClassFor(bytes.size());
@@ -674,7 +638,6 @@ class World {
 
   Random random_;
   ManualClock clock_;
-  BufferPool pool_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Connection>> connections_;
   Names names_;

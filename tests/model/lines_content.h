@@ -12,10 +12,20 @@
 #include "storage/index/rope.h"
 #include "storage/memory/line.h"
 #include "storage/memory/line_root.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 
 inline constexpr size_t kSlots = kDatabases;
+
+// Small, and without memory put by: many are made.
+inline std::unique_ptr<Store> NewModelStore(const Clock* clock) {
+  StoreOptions options = TestStoreOptions(clock);
+  options.arena.bytes_max = size_t{1} << 30;
+  options.arena.reserve_bytes = 0;
+  options.arena.reserve_bytes_pinned = 0;
+  return Store::Create(options).value();
+}
 
 // splitmix64 (Steele, Lea, Flood): the same steps on every machine.
 class Random {

@@ -81,7 +81,7 @@ struct Save {
 class World {
  public:
   explicit World(uint64_t seed) : random_(seed) {
-    store_ = NewStore();
+    store_ = NewModelStore(&clock_);
     branches_.push_back({"main", &store_->main(), Version{}});
   }
 
@@ -97,18 +97,6 @@ class World {
   }
 
  private:
-  std::unique_ptr<Store> NewStore() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{1} << 30;
-    options.arena.reserve_bytes = 0;
-    options.arena.reserve_bytes_pinned = 0;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(7);
-    auto created = Store::Create(options);
-    if (!created) Fail(created.error().context);
-    return std::move(*created);
-  }
-
   // ---- steps
   void Step() {
     const uint64_t k = random_.Below(1000);
@@ -351,7 +339,7 @@ class World {
     snapshots_.clear();
     transactions_.clear();
     branches_.clear();
-    store_ = NewStore();
+    store_ = NewModelStore(&clock_);
 
     std::map<uint64_t, std::pair<int, std::vector<uint64_t>>> slabs;
     for (const auto& [key, page] : stored_) {

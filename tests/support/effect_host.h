@@ -20,6 +20,7 @@
 #include "server/snapshot_schedule.h"
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/snapshots.h"
+#include "tests/support/run_command.h"
 
 namespace verso::server {
 
@@ -60,11 +61,7 @@ struct EffectRecord {
 class EffectHost : private EffectConsumer, private BlockedKeys::Host {
  public:
   explicit EffectHost(bool records_effects = true) {
-    storage::StoreOptions options;
-    options.arena.bytes_max = size_t{8} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(7);
-    store_ = storage::Store::Create(options).value();
+    store_ = storage::FreshStore(&clock_);
     store_->set_observer(&state_.changes);
     state_.store = store_.get();
     state_.ApplySettings();
@@ -131,43 +128,21 @@ class EffectHost : private EffectConsumer, private BlockedKeys::Host {
 
  private:
   std::string RunWords(Session& session, const std::vector<ByteView>& words) {
-    Request request;
-    request.entry = CommandTable::Get().Find(words[0]);
-    request.arguments = words;
-    for (const ByteView word : words) request.bytes += word.size();
+    const Request request = RequestOf(words);
     Outcome outcome;
-    return RunRequest(session, request, &outcome);
+    return RunOne(session, request, &outcome);
   }
-  std::string RunRequest(Session& session, const Request& request, Outcome* outcome) {
-    BufferPool pool;
-    OutputChain out(&pool);
-    ReplyWriter reply(&out, session.protocol);
-    std::unique_ptr<Continuation> rest;
-    *outcome = dispatcher_->Run(request, session, reply, &rest);
-    if (*outcome == Outcome::kYield) Finish(*rest, session, reply);
-    rest.reset();
-    std::string text;
-    while (!out.empty()) {
-      iovec piece[1];
-      out.Gather(piece, 1);
-      text.append(static_cast<const char*>(piece[0].iov_base), piece[0].iov_len);
-      out.Consume(piece[0].iov_len);
-    }
-    return text;
-  }
-  void Finish(Continuation& rest, const Session& session, ReplyWriter& reply) {
-    storage::PinHandle pin;
-    if (session.txn == nullptr) pin = store_->PinForRead(state_.LineOf(session), state_.now_ms);
-    const storage::ReadView view =
-        session.txn != nullptr
-            ? session.txn->View(session.db)
-            : storage::ReadView(*store_, pin.root(), session.db, pin.moment_ms());
-    while (true) {
-      ++slices;
-      Slice slice(&reply, ~size_t{0});
-      if (rest.Run(view, slice)) return;
-      if (between_slices != nullptr) between_slices();
-    }
+  std::string RunOne(Session& session, const Request& request, Outcome* outcome) {
+    const auto finish = [this](Continuation& rest, const storage::ReadView& view,
+                               ReplyWriter& reply) {
+      while (true) {
+        ++slices;
+        Slice slice(&reply, ~size_t{0});
+        if (rest.Run(view, slice)) return;
+        if (between_slices != nullptr) between_slices();
+      }
+    };
+    return RunRequest(dispatcher_.get(), state_, session, request, outcome, finish);
   }
 
   // ---- BlockedKeys::Host
@@ -182,7 +157,7 @@ class EffectHost : private EffectConsumer, private BlockedKeys::Host {
   void RunAgain(ParkedCommand& command) override {
     Session& session = *command.session;
     Outcome outcome;
-    RunRequest(session, command.request(), &outcome);
+    RunOne(session, command.request(), &outcome);
     if (outcome != Outcome::kParked) session.parked.reset();
   }
 

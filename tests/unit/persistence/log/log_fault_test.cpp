@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "persistence/log/log_writer.h"
+#include "storage/base/monotonic_time.h"
 #include "tests/support/log_faults.h"
 #include "tests/support/log_fixture.h"
 
@@ -46,9 +47,9 @@ Outcome Live(const std::string& directory, SyncPolicy policy, LogSystem* system)
   outcome.opened = true;
   auto writer = *std::move(opened);
   const auto settle = [&](int timeout_ms) {
-    const uint64_t deadline = SteadyUs() + static_cast<uint64_t>(timeout_ms) * 1000;
+    const uint64_t deadline = MonotonicUs() + static_cast<uint64_t>(timeout_ms) * 1000;
     while (!writer->WaitDurable(50)) {
-      if (writer->health() == LogHealth::kFailed || SteadyUs() > deadline) return false;
+      if (writer->health() == LogHealth::kFailed || MonotonicUs() > deadline) return false;
     }
     return true;
   };
@@ -321,11 +322,11 @@ TEST_CASE("log: killed again and again, nothing that was written is lost") {
     }
     close(pipe_fds[1]);
     uint64_t told = last, next = 0;
-    const uint64_t end = SteadyUs() + 3000 + static_cast<uint64_t>(life) * 700;
+    const uint64_t end = MonotonicUs() + 3000 + static_cast<uint64_t>(life) * 700;
     bool alive = true;
     while (read(pipe_fds[0], &next, sizeof(next)) == sizeof(next)) {
       told = next;
-      if (alive && SteadyUs() > end) {
+      if (alive && MonotonicUs() > end) {
         kill(child, SIGKILL);
         alive = false;
       }

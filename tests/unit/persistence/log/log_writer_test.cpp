@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "storage/base/monotonic_time.h"
 #include "tests/support/log_fixture.h"
 
 namespace verso::persistence {
@@ -156,8 +157,8 @@ TEST_CASE("log: the loop learns of progress, the second's sync comes by itself")
   auto writer = OpenWriter(WriterOptions(directory.path(), SyncPolicy::kEverySecond));
   Append(writer.get(), 1);
   writer->Submit();
-  const uint64_t begun = SteadyUs();
-  while (writer->durable() < 1 && SteadyUs() < begun + 5'000'000) {
+  const uint64_t begun = MonotonicUs();
+  while (writer->durable() < 1 && MonotonicUs() < begun + 5'000'000) {
     pollfd wait{writer->event_fd(), POLLIN, 0};
     REQUIRE(poll(&wait, 1, 5000) == 1);
     writer->Drain();
@@ -167,7 +168,7 @@ TEST_CASE("log: the loop learns of progress, the second's sync comes by itself")
   writer->SetPolicy(SyncPolicy::kAlways);
   Append(writer.get(), 2);
   writer->Submit();
-  while (writer->durable() < 2 && SteadyUs() < begun + 9'000'000) {
+  while (writer->durable() < 2 && MonotonicUs() < begun + 9'000'000) {
     pollfd wait{writer->event_fd(), POLLIN, 0};
     REQUIRE(poll(&wait, 1, 5000) == 1);
     writer->Drain();

@@ -25,6 +25,7 @@
 
 #include "server/command/dispatcher.h"
 #include "server/session/session.h"
+#include "tests/support/run_command.h"
 
 namespace verso::server {
 
@@ -33,13 +34,7 @@ class CommandFixture : private EffectConsumer,
                        private BlockedKeys::Host {
  public:
   explicit CommandFixture(bool with_effects = true) {
-    storage::StoreOptions options;
-    options.arena.bytes_max = size_t{8} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(7);
-    Result<std::unique_ptr<storage::Store>> store = storage::Store::Create(options);
-    REQUIRE(store.has_value());
-    store_ = *std::move(store);
+    store_ = storage::FreshStore(&clock_);
     store_->set_observer(this);
     state_.store = store_.get();
     state_.ApplySettings();
@@ -58,12 +53,9 @@ class CommandFixture : private EffectConsumer,
   std::string RunAs(Session& session, const std::vector<ByteView>& arguments) {
     state_.now_ms = now_ms;
     clock_.Set(now_ms);
-    Request request;
-    request.entry = CommandTable::Get().Find(arguments[0]);
-    request.arguments = std::span<const ByteView>(arguments);
-    for (const ByteView argument : arguments) request.bytes += argument.size();
+    const Request request = RequestOf(arguments);
     Outcome outcome;
-    const std::string text = RunRequest(session, request, &outcome);
+    const std::string text = RunOne(session, request, &outcome);
     if (state_.blocked.ready()) state_.blocked.Serve(*this);
     return text;
   }
@@ -86,25 +78,10 @@ class CommandFixture : private EffectConsumer,
   std::function<bool()> between_slices;  // false: the client has gone
 
  private:
-  std::string RunRequest(Session& session, const Request& request, Outcome* outcome) {
-    BufferPool pool;
-    OutputChain out(&pool);
-    ReplyWriter reply(&out, session.protocol);
-    std::unique_ptr<Continuation> rest;
-    *outcome = dispatcher_->Run(request, session, reply, &rest);
-    if (*outcome == Outcome::kYield) Finish(*rest, session, reply);
-    std::string text;
-    iovec pieces[64];
-    while (!out.empty()) {
-      const size_t count = out.Gather(pieces, 64);
-      size_t bytes = 0;
-      for (size_t i = 0; i < count; ++i) {
-        text.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-        bytes += pieces[i].iov_len;
-      }
-      out.Consume(bytes);
-    }
-    return text;
+  std::string RunOne(Session& session, const Request& request, Outcome* outcome) {
+    const auto finish = [this](Continuation& rest, const storage::ReadView& view,
+                               ReplyWriter& reply) { Finish(rest, view, reply); };
+    return RunRequest(dispatcher_.get(), state_, session, request, outcome, finish);
   }
 
   std::optional<storage::ValueType> TypeAt(const KeyPlace& place) override {
@@ -116,19 +93,13 @@ class CommandFixture : private EffectConsumer,
   void RunAgain(ParkedCommand& command) override {
     Session& session = *command.session;
     Outcome outcome;
-    const std::string text = RunRequest(session, command.request(), &outcome);
+    const std::string text = RunOne(session, command.request(), &outcome);
     if (outcome == Outcome::kParked) return;
     session.parked.reset();
     answers.push_back(text);
   }
 
-  void Finish(Continuation& rest, const Session& session, ReplyWriter& reply) {
-    storage::PinHandle pin;
-    if (session.txn == nullptr) pin = store_->PinForRead(store_->main(), now_ms);
-    const storage::ReadView view =
-        session.txn != nullptr
-            ? session.txn->View(session.db)
-            : storage::ReadView(*store_, pin.root(), session.db, pin.moment_ms());
+  void Finish(Continuation& rest, const storage::ReadView& view, ReplyWriter& reply) {
     for (bool done = false; !done; ++slices_) {
       constexpr uint64_t kShortUs = 50;
       Slice slice(&reply, ~size_t{0}, between_slices == nullptr ? Slice::kBudgetUs : kShortUs);

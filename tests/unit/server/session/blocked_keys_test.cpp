@@ -11,6 +11,7 @@
 
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::server {
 namespace {
@@ -19,14 +20,7 @@ using storage::ValueType;
 
 class Toy final : private BlockedKeys::Host {
  public:
-  Toy() {
-    storage::StoreOptions options;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(3);
-    auto made = storage::Store::Create(options);
-    REQUIRE(made.has_value());
-    store_ = *std::move(made);
-  }
+  Toy() { store_ = storage::FreshStore(&clock_, 3); }
   ~Toy() {
     clients.clear();
     CHECK(keys.size() == 0);

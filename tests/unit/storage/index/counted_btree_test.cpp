@@ -18,6 +18,7 @@
 
 #include "storage/memory/line_root.h"
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -27,13 +28,7 @@ using Model = std::multiset<TreeItem>;
 class Fixture {
  public:
   Fixture() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{1} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
     REQUIRE(store_->ReserveForWrite(0, 1));
     *line().mutable_head() = line().NewPage(PageKind::kLineRoot, sizeof(LineRoot));
     new (line().Writable(line().mutable_head())) LineRoot;

@@ -15,6 +15,7 @@
 #include "storage/memory/line_root.h"
 #include "storage/memory/store.h"
 #include "storage/types/string_value.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 
@@ -36,13 +37,7 @@ inline bool ModelBelow(ItemFlavour flavour, const ModelItem& x, const ModelItem&
 class ItemTreeFixture {
  public:
   explicit ItemTreeFixture(ItemFlavour flavour = ItemFlavour::kList) : flavour_(flavour) {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
     line_ = &store_->main();
     REQUIRE(store_->ReserveForWrite(0, 1));
     *line().mutable_head() = line().NewPage(PageKind::kLineRoot, sizeof(LineRoot));

@@ -17,6 +17,7 @@
 #include "storage/memory/size_class.h"
 #include "storage/memory/store.h"
 #include "storage/memory/subtree.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -26,13 +27,7 @@ constexpr uint64_t kMiB = 1 << 20;
 class Fixture {
  public:
   Fixture() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
     REQUIRE(store_->ReserveForWrite(0, 1));
     *line().mutable_head() = line().NewPage(PageKind::kLineRoot, sizeof(LineRoot));
     new (line().Writable(line().mutable_head())) LineRoot;

@@ -11,6 +11,7 @@
 #include "storage/keyspace/keyspace.h"
 #include "storage/memory/scratch_line.h"
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -26,15 +27,7 @@ using Content = std::map<std::pair<int, std::string>, Plain>;
 
 class Fixture {
  public:
-  explicit Fixture(uint64_t seed) : random_(seed) {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{8} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(seed);
-    auto made = Store::Create(options);
-    REQUIRE(made.has_value());
-    store_ = std::move(*made);
-  }
+  explicit Fixture(uint64_t seed) : random_(seed) { store_ = FreshStore(&clock_, seed); }
 
   uint64_t Random(uint64_t n) { return random_() % n; }
   WriteView View(int db) { return WriteView(*store_, store_->main(), db, clock_.NowMs()); }

@@ -16,6 +16,7 @@
 #include "storage/types/set_value.h"
 #include "storage/types/stream_value.h"
 #include "storage/types/zset.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -25,13 +26,7 @@ constexpr KeyEvent kEvent{"test", 'g'};
 class Fixture {
  public:
   Fixture() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(7);
-    auto made = Store::Create(options);
-    REQUIRE(made.has_value());
-    store_ = std::move(*made);
+    store_ = FreshStore(&clock_);
     clock_.Set(1'000'000);
   }
   ~Fixture() { REQUIRE(store_->Audit() == ""); }

@@ -15,6 +15,7 @@
 #include "storage/types/hash_value.h"
 #include "storage/types/set_value.h"
 #include "storage/types/zset.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -25,13 +26,7 @@ const std::vector<std::string> kNames = {"hash", "set", "zset", "text", "run", "
 class Fixture {
  public:
   Fixture() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{1} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(3);
-    auto made = Store::Create(options);
-    REQUIRE(made.has_value());
-    store_ = std::move(*made);
+    store_ = FreshStore(&clock_, 3);
     REQUIRE(store_->ReserveForWrite(64 << 20, 64));
     Fill();
   }

@@ -13,6 +13,7 @@
 #include "storage/types/hash_value.h"
 #include "storage/types/set_value.h"
 #include "storage/types/type_ops.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -31,13 +32,7 @@ struct Model {
 class Fixture {
  public:
   explicit Fixture(uint64_t seed) : random_(seed) {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{8} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(seed);
-    auto made = Store::Create(options);
-    REQUIRE(made.has_value());
-    store_ = std::move(*made);
+    store_ = FreshStore(&clock_, seed);
     clock_.Set(1'000'000);
   }
   ~Fixture() {

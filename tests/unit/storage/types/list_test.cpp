@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -24,13 +25,7 @@ class Fixture {
  public:
   explicit Fixture(int64_t list_size = -2) {
     limits_.list_size = list_size;
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
   }
 
   Store& store() { return *store_; }

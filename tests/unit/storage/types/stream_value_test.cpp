@@ -14,6 +14,7 @@
 
 #include "storage/memory/store.h"
 #include "storage/types/string_value.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -46,15 +47,7 @@ struct Plain {
 
 class Fixture {
  public:
-  explicit Fixture(uint64_t seed = 1) : random_(seed) {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(seed);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
-  }
+  explicit Fixture(uint64_t seed = 1) : random_(seed) { store_ = FreshStore(&clock_, seed); }
 
   Store& store() { return *store_; }
   uint64_t Random(uint64_t below) { return random_() % below; }

@@ -11,6 +11,7 @@
 
 #include "storage/index/rope.h"
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -18,13 +19,7 @@ namespace {
 class Fixture {
  public:
   Fixture() {
-    StoreOptions options;
-    options.arena.bytes_max = size_t{1} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
     REQUIRE(store_->ReserveForWrite(8 << 20, 16));
   }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "storage/memory/store.h"
+#include "tests/support/test_store.h"
 
 namespace verso::storage {
 namespace {
@@ -37,13 +38,7 @@ class Fixture {
  public:
   explicit Fixture(int64_t entries = 128) {
     limits_.zset_entries = entries;
-    StoreOptions options;
-    options.arena.bytes_max = size_t{4} << 30;
-    options.clock = &clock_;
-    options.secret = HashSecret::FromSeed(1);
-    auto created = Store::Create(options);
-    REQUIRE(created);
-    store_ = std::move(*created);
+    store_ = FreshStore(&clock_, 1);
   }
 
   Store& store() { return *store_; }
