@@ -287,6 +287,7 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
     case MessageType::kRecords:  // of other children (rdb/rdb_transfer.h)
     case MessageType::kSkipped:
     case MessageType::kCount:
+    case MessageType::kDumpBytes:
       return;
     case MessageType::kCommitted:
       save_.pages_done = save_.pages_total = control_->pages_done.load(std::memory_order_relaxed);

@@ -52,6 +52,7 @@ enum class MessageType : unsigned char {
   kSkipped = 10,    // import: text: what of it is not kept
   kCount = 11,      // export: keys written (8)
   kServe = 12,      // loader: pages can be asked for; words of the image's table (4)
+  kDumpBytes = 13,  // import: how many bytes of the file are the dump (8)
 };
 
 // The child's end.

@@ -140,7 +140,31 @@ std::string RefusePolicy(const Settings& settings) {
 
 using Kind = ConfigKind;
 
+// The directory that the files of Redis stand in is `dir`, or one below it.
+std::string RefuseNoBasename(const std::string& name) {
+  if (!name.empty() && name.find('/') == std::string::npos) return "";
+  return "it must be a name without a path";
+}
+std::string RefuseAppendFile(const Settings& settings) {
+  return RefuseNoBasename(settings.appendfilename);
+}
+std::string RefuseAppendDir(const Settings& settings) {
+  return RefuseNoBasename(settings.appenddirname);
+}
+
 constexpr ConfigRow kRows[] = {
+    {.name = "aof-load-truncated",
+     .kind = Kind::kBool,
+     .field = &Settings::aof_load_truncated,
+     .changeable = true},
+    {.name = "appenddirname",
+     .kind = Kind::kText,
+     .field = &Settings::appenddirname,
+     .refuse = &RefuseAppendDir},
+    {.name = "appendfilename",
+     .kind = Kind::kText,
+     .field = &Settings::appendfilename,
+     .refuse = &RefuseAppendFile},
     {.name = "appendfsync",
      .kind = Kind::kChoice,
      .field = &Settings::appendfsync,
@@ -421,13 +445,10 @@ constexpr std::string_view kInert[] = {
     "active-expire-effort",
     "activerehashing",
     "always-show-logo",
-    "aof-load-truncated",
     "aof-rewrite-incremental-fsync",
     "aof-timestamp-enabled",
     "aof-use-rdb-preamble",
     "aof_rewrite_cpulist",
-    "appenddirname",
-    "appendfilename",
     "auto-aof-rewrite-min-size",
     "auto-aof-rewrite-percentage",
     "bgsave_cpulist",

@@ -296,7 +296,7 @@ void Connection::Pin() {
   // Inside a TXN the view is the transaction's, which nobody changes while this client waits.
   if (session_.txn != nullptr) {
     session_.txn->busy = true;
-  } else {
+  } else if (rest_->NeedsVersion()) {
     pin_ = store.PinForRead(server_->state().LineOf(session_), server_->state().now_ms);
   }
   rest_db_ = session_.db;
@@ -372,9 +372,10 @@ bool Connection::RunSlice(uint64_t budget_us) {
   const LogNote note(server_->log(), &session_);
   const uint64_t mark = out_.written();
   Slice slice(&reply_, kReplyBytesAtOnce * 4, budget_us);
-  const ReadView view = session_.txn != nullptr
-                            ? session_.txn->View(rest_db_)
-                            : ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms());
+  const ReadView view = session_.txn != nullptr ? session_.txn->View(rest_db_)
+                        : rest_->NeedsVersion()
+                            ? ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms())
+                            : server_->state().HeadOf(session_);
   const bool finished = rest_->Run(view, slice);
   if (slice.failed()) server_->dispatcher().CountError(reply_);
   // What works, though it has nothing to say yet, is not stuck.

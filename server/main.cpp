@@ -23,7 +23,8 @@ namespace {
 
 constexpr char kUsage[] =
     "Usage: verso-server [/path/to/verso.conf] [--directive value ...]\n"
-    "       verso-server --import FILE ...  begins with what a dump file of Redis holds\n"
+    "       verso-server --import FILE ...  begins with what Redis has left: a dump, an\n"
+    "                                       append-only file, its manifest or its directory\n"
     "       verso-server --log-recover-to N ...  goes on with the operation log as it was at "
     "record N;\n"
     "                                       what follows is kept aside (*.lost)\n"

@@ -1,6 +1,11 @@
 #include "server/rdb_transfers.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "server/command/key_effect.h"
@@ -64,12 +69,17 @@ void RdbTransfers::Watch::End() {
 
 // ---- starting
 
-Status RdbTransfers::StartExport(storage::PinHandle pin, const std::string& path) {
+Status RdbTransfers::MayExport() const {
   if (export_job_ != nullptr) return Error{ErrorCode::kBusy, "an export is running already"};
   if (server_->store().arena().pending()) {  // a child cannot wait for pages
     return Error{ErrorCode::kBusy,
                  "the data set is still being brought in (async_loading in INFO): try again then"};
   }
+  return {};
+}
+
+Status RdbTransfers::StartExport(storage::PinHandle pin, const std::string& path) {
+  VERSO_TRY_STATUS(MayExport());
   VERSO_TRY(export_job_, persistence::RdbExport::Start(server_->store(), std::move(pin), path));
   export_watch_.Begin(&server_->loop(), this, *export_job_);
   export_path_ = path;
@@ -77,11 +87,34 @@ Status RdbTransfers::StartExport(storage::PinHandle pin, const std::string& path
   return {};
 }
 
+Status RdbTransfers::StartSync(storage::PinHandle pin, ClientHandle client) {
+  VERSO_TRY_STATUS(MayExport());
+  auto sync = std::make_unique<Sync>();
+  sync->client = client;
+  // Without a name from the beginning: whatever happens, nothing of it is left.
+  std::string path = server_->state().settings.dir + "/sync.XXXXXX";
+  sync->file = persistence::OwnedFd(mkostemp(path.data(), O_CLOEXEC));
+  if (!sync->file) return persistence::OsError("open " + path);
+  unlink(path.c_str());
+  VERSO_TRY(export_job_,
+            persistence::RdbExport::StartInto(server_->store(), std::move(pin), sync->file.get()));
+  export_watch_.Begin(&server_->loop(), this, *export_job_);
+  sync_ = std::move(sync);
+  sync_told_ms_ = server_->state().now_ms;
+  LogNotice("Background export for a SYNC started");
+  return {};
+}
+
 Status RdbTransfers::StartImport(const std::string& path, ByteView name, ClientHandle client) {
+  return BeginImport(path, name, client, server_->state().now_ms, false);
+}
+
+Status RdbTransfers::BeginImport(const std::string& path, ByteView name, ClientHandle client,
+                                 uint64_t moment_ms, bool more_follows) {
   if (import_job_ != nullptr) return Error{ErrorCode::kBusy, "an import is running already"};
-  const ServerState& state = server_->state();
   VERSO_TRY(import_job_, persistence::RdbImport::Start(server_->store(), path,
-                                                       state.environment.limits, state.now_ms));
+                                                       server_->state().environment.limits,
+                                                       moment_ms, more_follows));
   import_watch_.Begin(&server_->loop(), this, *import_job_);
   import_ = std::make_unique<Import>();
   import_->client = client;
@@ -106,8 +139,9 @@ void RdbTransfers::RecordImport() {
       });
 }
 
-Status RdbTransfers::StartLoad(const std::string& path) {
-  VERSO_TRY_STATUS(StartImport(path, {}, {}));
+Status RdbTransfers::StartLoad(const std::string& path, bool more_follows) {
+  const uint64_t moment_ms = more_follows ? 0 : server_->state().now_ms;
+  VERSO_TRY_STATUS(BeginImport(path, {}, {}, moment_ms, more_follows));
   loading_ = true;
   return {};
 }
@@ -122,7 +156,11 @@ bool RdbTransfers::Work() {
   if (export_job_ != nullptr) {
     export_job_->Work();
     export_watch_.Update(*export_job_);
-    if (export_job_->ended()) ExportEnded();
+    if (export_job_->ended()) {
+      sync_ != nullptr ? SyncEnded() : ExportEnded();
+    } else if (sync_ != nullptr) {
+      LookAtSync();
+    }
   }
   if (import_job_ == nullptr) return false;
   const ServerState& state = server_->state();
@@ -134,6 +172,44 @@ bool RdbTransfers::Work() {
   import_watch_.Update(*import_job_);
   if (import_job_->ended()) ImportEnded();
   return more;
+}
+
+// Nobody gets what a client that is gone has asked for; one that waits hears that something is
+// going on: an empty line is what replicas of Redis are told meanwhile.
+void RdbTransfers::LookAtSync() {
+  constexpr uint64_t kTellMs = 1000;
+  Connection* const connection = server_->Find(sync_->client);
+  if (connection == nullptr) {
+    export_job_->Cancel("the client is gone");
+    return SyncEnded();
+  }
+  const uint64_t now_ms = server_->state().now_ms;
+  if (now_ms < sync_told_ms_ + kTellMs) return;
+  sync_told_ms_ = now_ms;
+  connection->reply().Raw("\n");
+  server_->WantFlush(connection);
+}
+
+void RdbTransfers::SyncEnded() {
+  export_watch_.End();
+  sync_->error = export_job_->error();
+  struct stat info {};
+  if (sync_->error.empty() && fstat(sync_->file.get(), &info) != 0) {
+    sync_->error = persistence::OsError("stat").context;
+  }
+  sync_->bytes = static_cast<uint64_t>(info.st_size);
+  sync_->ended = true;
+  export_job_.reset();
+  if (!sync_->error.empty()) LogWarning("SYNC failed: {}", sync_->error);
+  // Its command runs again, and takes it.
+  if (Connection* connection = server_->Find(sync_->client)) connection->RunHeld();
+  sync_.reset();
+}
+
+std::unique_ptr<RdbTransfers::Sync> RdbTransfers::TakeEndedSync(ClientHandle client) {
+  if (sync_ == nullptr || !(sync_->client == client) || !sync_->ended) return nullptr;
+  auto taken = std::make_unique<Sync>(std::move(*sync_));
+  return taken;
 }
 
 void RdbTransfers::ExportEnded() {
@@ -166,19 +242,20 @@ void RdbTransfers::LoadEnded() {
   storage::Store& store = server_->store();
   const uint64_t now_ms = server_->state().now_ms;
   const std::string error = import_job_->error();
+  const uint64_t bytes = import_job_->dump_bytes();
+  const uint64_t keys = import_job_->keys();
   if (error.empty()) {
     storage::Line* const line = import_job_->TakeLine();
     const storage::PinHandle pin = store.PinForRead(*line, now_ms);
     store.branches().Restart(&store.branches().main(), *line, pin.epoch(),
                              [](const storage::Line&, const storage::Line&) {});
     store.DropHead(line);
-    LogNotice("{}: {} keys", import_->path, import_job_->keys());
   }
   loading_ = false;
   import_job_.reset();
   import_.reset();
   if (error.empty()) {
-    server_->Imported();
+    server_->takeover().DumpLoaded(bytes, keys);
   } else {
     server_->LoadFailed(error);
   }

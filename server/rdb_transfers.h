@@ -1,5 +1,5 @@
-// RdbTransfers: SNAPSHOT EXPORT and SNAPSHOT IMPORT as the server runs them: one export and one
-// import at a time, each with a child, beside everything else (persistence/rdb/rdb_transfer.h).
+// RdbTransfers: SNAPSHOT EXPORT, SYNC and SNAPSHOT IMPORT as the server runs them: one export and
+// one import at a time, each with a child, beside everything else (persistence/rdb/rdb_transfer.h).
 #pragma once
 
 #include <memory>
@@ -27,8 +27,22 @@ class RdbTransfers final : private PollTarget {
   Status StartImport(const std::string& path, ByteView name, ClientHandle client);
 
   // At the start, while nobody is served: the data set becomes what the file holds.
-  Status StartLoad(const std::string& path);
-  bool loading() const { return loading_; }
+  // `more_follows`: other things may stand behind the dump, and the keys whose time has come count,
+  // for commands to come go on with them.
+  Status StartLoad(const std::string& path, bool more_follows);
+
+  // SYNC: an export for this client, into a file without a name. Fails as StartExport.
+  Status StartSync(storage::PinHandle pin, ClientHandle client);
+  struct Sync {
+    ClientHandle client;
+    persistence::OwnedFd file;
+    uint64_t bytes = 0;
+    bool ended = false;
+    std::string error;  // empty: the file is whole
+  };
+  // The one that this client waits for; null: none. Once it has ended, it is the caller's.
+  std::unique_ptr<Sync> TakeEndedSync(ClientHandle client);
+  bool IsSyncing(ClientHandle client) const { return sync_ != nullptr && sync_->client == client; }
 
   // The import that a client waits for, with its result once it has one.
   struct Import {
@@ -74,6 +88,11 @@ class RdbTransfers final : private PollTarget {
 
   void OnReady(uint32_t) override {}  // the turn that follows does the work
   void ExportEnded();
+  void SyncEnded();
+  void LookAtSync();
+  Status MayExport() const;
+  Status BeginImport(const std::string& path, ByteView name, ClientHandle client,
+                     uint64_t moment_ms, bool more_follows);
   void ImportEnded();
   void RecordImport();
   // Empty: the snapshot is there.
@@ -86,6 +105,8 @@ class RdbTransfers final : private PollTarget {
   Watch export_watch_;
   Watch import_watch_;
   std::string export_path_;
+  std::unique_ptr<Sync> sync_;  // what the export is for, if it is for a client
+  uint64_t sync_told_ms_ = 0;
   std::unique_ptr<Import> import_;
   bool loading_ = false;  // the import is that of the start
   Report last_;

@@ -252,7 +252,8 @@ bool Server::EndTurn() {
   if (expire_more_) ExpireSome();
   const bool transfers_more = transfers_.Work();
   if (log_.replaying()) ReplaySome();
-  const bool in_place = !state_.loading || log_.replaying();
+  const bool takeover_more = takeover_.Work();
+  const bool in_place = !state_.loading || log_.replaying() || takeover_.running();
   background_more_ = in_place && store_->Background(kBackgroundUs);
   background_more_ |= ClientPieces()->Trim(kPiecesTrimmed);
   log_.EndTurn();  // what the last four have changed
@@ -260,8 +261,8 @@ bool Server::EndTurn() {
   Metrics& metrics = state_.metrics;
   ++metrics.turns;
   metrics.turn_us_max = std::max(metrics.turn_us_max, MonotonicUs() - turn_begin_us_);
-  return !ready_list_.empty() || expire_more_ || transfers_more || background_more_ ||
-         log_.replaying();
+  return !ready_list_.empty() || expire_more_ || transfers_more || takeover_more ||
+         background_more_ || log_.replaying();
 }
 
 // Continuations, and input that had to wait. All of them together get the turn's time, however many

@@ -20,6 +20,7 @@
 #include "server/save_control.h"
 #include "server/server_state.h"
 #include "server/snapshot_schedule.h"
+#include "server/takeover.h"
 #include "storage/base/clock.h"
 
 namespace verso::server {
@@ -49,14 +50,14 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   Status Open();
   // Before Run: goes on with the data that was there, and serves as soon as it is in:
   //
-  //   snapshot ──Loaded──> operation log ──Replayed──> nothing was there: a dump file ──Imported──┐
-  //                                            └──────────────────────────────────────────────>
+  //   snapshot ──Loaded──> operation log ──Replayed──> nothing was there: takeover ──TakenOver──┐
+  //                                            └────────────────────────────────────────────────>
   //                                            serving
   //
-  // `import`: the dump file that was asked for; if it is empty, the one that Redis has left in
-  // `dir`, if any. False: it is known already that this fails; the log says why.
+  // `import`: the files of Redis that were asked for; if it is empty, those that stand in `dir`, if
+  // any (redis_files.h). False: it is known already that this fails; the log says why.
   bool BringBack(const std::string& import);
-  void Imported() { Serve(true); }
+  void TakenOver() { Serve(true); }
   void LoadFailed(const std::string& error);
   // Serves until Shutdown() has succeeded. Returns the exit status.
   int Run();
@@ -110,6 +111,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   bool save_scheduled() const { return save_scheduled_; }
   SaveControl* saves() { return saves_.get(); }
   RdbTransfers& transfers() { return transfers_; }
+  Takeover& takeover() { return takeover_; }
 
   // ---- CONFIG SET: takes over changed settings.
   Status ApplySettings(const Settings& changed);
@@ -149,6 +151,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   void Loaded();
   void ReplaySome();
   void Replayed();
+  void TakeOver(Result<RedisFiles> files);
   void Serve(bool imported);
   void SampleRates();
   void CheckClients();
@@ -165,6 +168,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   std::unique_ptr<SaveControl> saves_;
   OperationLog log_{this};
   RdbTransfers transfers_{this};
+  Takeover takeover_{this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   TurnScratch scratch_;
 

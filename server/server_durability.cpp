@@ -1,7 +1,5 @@
 // Where the server's data comes from and goes to: the start, saves, who waits for the operation
 // log.
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -50,18 +48,29 @@ void Server::ReplaySome() {
 void Server::Replayed() {
   const bool saved = saves_ != nullptr && saves_->report().last_save_time != 0;
   const bool fresh = log_.appended() == 0 && !saved;
-  const std::string left = state_.settings.dir + "/" + state_.settings.dbfilename;
-  const std::string& dump = import_.empty() ? left : import_;
-  if (!import_.empty() && !fresh) {
-    LoadFailed("'" + state_.settings.dir + "' holds data already");
-  } else if (import_.empty() && access(dump.c_str(), F_OK) != 0) {
-    Serve(false);
-  } else if (!fresh) {
-    LogNotice("{} is not read: there is data already", dump);
-    Serve(false);
-  } else if (const Status begun = transfers_.StartLoad(dump); !begun) {
-    LoadFailed(begun.error().context);
+  const Settings& settings = state_.settings;
+  if (!import_.empty()) {
+    if (!fresh) return LoadFailed("'" + settings.dir + "' holds data already");
+    return TakeOver(RedisFilesAt(settings, import_));
   }
+  Result<std::optional<RedisFiles>> found = FindRedisFiles(settings, settings.dir);
+  if (!fresh) {
+    if (!found) LogNotice("The files of Redis are not read: there is data already");
+    if (found && *found) LogNotice("{} is not read: there is data already", (*found)->name);
+    return Serve(false);
+  }
+  if (!found) return LoadFailed(found.error().context);
+  if (!*found) return Serve(false);
+  TakeOver(**std::move(found));
+}
+
+void Server::TakeOver(Result<RedisFiles> files) {
+  Status begun;
+  if (files) begun = takeover_.Start(*std::move(files));
+  if (!files) begun = std::move(files).error();
+  if (!begun) return LoadFailed(begun.error().context);
+  state_.loading = true;
+  loop_.Wake();
 }
 
 void Server::Serve(bool imported) {

@@ -45,7 +45,10 @@ struct Settings {
 
   // Data.
   std::string dir = "./";
-  std::string dbfilename = "dump.rdb";  // read at the start if there is no store yet
+  std::string dbfilename = "dump.rdb";            // read at the start if there is no store yet
+  std::string appendfilename = "appendonly.aof";  // so are these (redis_files.h)
+  std::string appenddirname = "appendonlydir";
+  bool aof_load_truncated = true;
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
   bool appendonly = false;
   int64_t appendfsync = 1;  // persistence::SyncPolicy: "everysec"

@@ -15,12 +15,18 @@ class FileReader {
   Status Read() {
     VERSO_TRY_STATUS(Header());
     VERSO_TRY_STATUS(Checksum());
-    for (bool more = true; more;) {
-      VERSO_TRY(more, Record());
-    }
-    const size_t footer = version_ >= kRdbVersionWithCrc ? sizeof(uint64_t) : 0;
-    if (in_.left() != footer) return in_.Fault("something behind the end");
+    VERSO_TRY_STATUS(Records());
+    if (in_.left() != FooterBytes()) return in_.Fault("something behind the end");
     return {};
+  }
+
+  // As RdbFileBytes, with a sink that keeps nothing.
+  Result<size_t> Measure() {
+    VERSO_TRY_STATUS(Header());
+    if (Checksum()) return file_.size();
+    VERSO_TRY_STATUS(Records());
+    VERSO_TRY_STATUS(in_.Raw(FooterBytes()));
+    return file_.size() - in_.left();
   }
 
  private:
@@ -47,6 +53,15 @@ class FileReader {
     const auto written = LoadLe<uint64_t>(file_.data() + covered);
     if (written != 0 && Crc64(0, file_.substr(0, covered)) != written) {
       return Error{ErrorCode::kCorruption, "the checksum is wrong: damaged, or cut short"};
+    }
+    return {};
+  }
+
+  size_t FooterBytes() const { return version_ >= kRdbVersionWithCrc ? sizeof(uint64_t) : 0; }
+
+  Status Records() {
+    for (bool more = true; more;) {
+      VERSO_TRY(more, Record());
     }
     return {};
   }
@@ -134,7 +149,30 @@ class FileReader {
   uint64_t deadline_ms_ = storage::kNoDeadline;
 };
 
+// For finding the end only.
+class NoSink final : public RdbFileSink {
+ public:
+  Status Begin(const RdbKey&) override { return {}; }
+  Status End() override { return {}; }
+  void Skipped(const char*) override {}
+  Status String(ByteView) override { return {}; }
+  Status ListElement(ByteView) override { return {}; }
+  Status SetMember(ByteView) override { return {}; }
+  Status HashField(ByteView, ByteView) override { return {}; }
+  Status ZsetMember(ByteView, double) override { return {}; }
+  Status StreamEntry(storage::StreamId, std::span<const ByteView>) override { return {}; }
+  Status StreamNumbers(const RdbStreamNumbers&) override { return {}; }
+  Status StreamGroup(const RdbStreamGroup&) override { return {}; }
+  Status StreamConsumer(const RdbStreamConsumer&) override { return {}; }
+  Status StreamPending(storage::StreamId, uint64_t, uint64_t) override { return {}; }
+};
+
 }  // namespace
+
+Result<size_t> RdbFileBytes(ByteView file) {
+  NoSink sink;
+  return FileReader(file, sink).Measure();
+}
 
 Status ReadRdbFile(ByteView file, RdbFileSink& sink) { return FileReader(file, sink).Read(); }
 

@@ -27,4 +27,8 @@ class RdbFileSink : public RdbValueSink {
 
 Status ReadRdbFile(ByteView file, RdbFileSink& sink);
 
+// How many bytes the dump has that the file begins with: all of them, unless something else follows
+// it. Fails: there is no whole dump.
+Result<size_t> RdbFileBytes(ByteView file);
+
 }  // namespace verso::persistence

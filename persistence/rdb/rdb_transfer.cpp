@@ -16,38 +16,46 @@
 namespace verso::persistence {
 namespace {
 
-void SendCount(ChildReport* report, uint64_t count) {
-  char bytes[sizeof(count)];
-  StoreLe(bytes, count);
-  report->Send(MessageType::kCount, {bytes, sizeof(bytes)});
+void SendNumber(ChildReport* report, MessageType type, uint64_t number) {
+  char bytes[sizeof(number)];
+  StoreLe(bytes, number);
+  report->Send(type, {bytes, sizeof(bytes)});
 }
 
 // ---- in the children
+
+// `path` is for errors.
+Status WriteTo(int fd, const storage::ReadView& view, const std::string& path,
+               ChildReport* report) {
+  uint64_t told_us = MonotonicUs();
+  uint64_t count = 0;
+  Status written = WriteRdbFile(
+      view, [&](ByteView bytes) { return WriteAll(fd, bytes, path); },
+      [&](uint64_t keys) {
+        constexpr uint64_t kTellUs = 100'000;
+        count = keys;
+        if (MonotonicUs() - told_us < kTellUs) return;
+        told_us = MonotonicUs();
+        SendNumber(report, MessageType::kCount, count);
+      });
+  SendNumber(report, MessageType::kCount, count);
+  return written;
+}
 
 Status WriteFile(const storage::ReadView& view, const std::string& path, ChildReport* report) {
   const std::string temporary = path + ".tmp";
   // Not through a link that somebody has put there.
   OwnedFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return OsError("open " + temporary);
-  uint64_t told_us = MonotonicUs();
-  uint64_t count = 0;
-  Status written = WriteRdbFile(
-      view, [&](ByteView bytes) { return WriteAll(fd.get(), bytes, temporary); },
-      [&](uint64_t keys) {
-        constexpr uint64_t kTellUs = 100'000;
-        count = keys;
-        if (MonotonicUs() - told_us < kTellUs) return;
-        told_us = MonotonicUs();
-        SendCount(report, count);
-      });
-  SendCount(report, count);
+  Status written = WriteTo(fd.get(), view, temporary, report);
   if (written && fsync(fd.get()) != 0) written = OsError("fsync " + temporary);
   if (written) written = RenameDurably(temporary, path);
   if (!written) unlink(temporary.c_str());
   return written;
 }
 
-Status ReadFile(const std::string& path, RdbRecordSender& sender) {
+Status ReadFile(const std::string& path, bool more_follows, RdbRecordSender& sender,
+                ChildReport* report) {
   OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return OsError("open " + path);
   struct stat info;
@@ -58,8 +66,17 @@ Status ReadFile(const std::string& path, RdbRecordSender& sender) {
   void* const map = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (map == MAP_FAILED) return OsError("map " + path);
   madvise(map, bytes, MADV_SEQUENTIAL);
-  const Status read = ReadRdbFile({static_cast<const char*>(map), bytes}, sender);
-  if (!read) return Error{read.error().code, path + ": " + read.error().context};
+  ByteView dump(static_cast<const char*>(map), bytes);
+  const auto fault = [&path](const Error& error) {
+    return Error{error.code, path + ": " + error.context};
+  };
+  if (more_follows) {
+    const Result<size_t> dump_bytes = RdbFileBytes(dump);
+    if (!dump_bytes) return fault(dump_bytes.error());
+    dump = dump.substr(0, *dump_bytes);
+  }
+  SendNumber(report, MessageType::kDumpBytes, dump.size());
+  if (const Status read = ReadRdbFile(dump, sender); !read) return fault(read.error());
   sender.Flush();
   return {};
 }
@@ -122,12 +139,30 @@ bool RdbChild::NextMessage(MessageBuffer::Message* message) {
 
 Result<std::unique_ptr<RdbExport>> RdbExport::Start(const storage::Store& store,
                                                     storage::PinHandle pin, std::string path) {
+  const int keep[] = {store.arena().fd()};
+  return StartChild(store, std::move(pin), keep,
+                    [&path](const storage::ReadView& view, ChildReport* report) {
+                      return WriteFile(view, path, report);
+                    });
+}
+
+Result<std::unique_ptr<RdbExport>> RdbExport::StartInto(const storage::Store& store,
+                                                        storage::PinHandle pin, int fd) {
+  const int keep[] = {store.arena().fd(), fd};
+  return StartChild(store, std::move(pin), keep,
+                    [fd](const storage::ReadView& view, ChildReport* report) {
+                      return WriteTo(fd, view, "the file to be sent", report);
+                    });
+}
+
+Result<std::unique_ptr<RdbExport>> RdbExport::StartChild(
+    const storage::Store& store, storage::PinHandle pin, std::span<const int> keep_fds,
+    const std::function<Status(const storage::ReadView&, ChildReport*)>& write) {
   VERSO_CHECK(!store.arena().pending());
   auto job = std::make_unique<RdbExport>();
   const storage::ReadView view(store, pin.root(), 0, pin.moment_ms());
-  const int keep[] = {store.arena().fd()};
-  VERSO_TRY_STATUS(job->RdbChild::Start(keep, [&](ChildReport* report) {
-    const Status written = WriteFile(view, path, report);
+  VERSO_TRY_STATUS(job->RdbChild::Start(keep_fds, [&](ChildReport* report) {
+    const Status written = write(view, report);
     if (written) return kExitDone;
     report->Fail(written.error());
     return kExitFailed;
@@ -148,12 +183,12 @@ void RdbExport::Work() {
 
 Result<std::unique_ptr<RdbImport>> RdbImport::Start(storage::Store& store, const std::string& path,
                                                     const storage::CollectionLimits& limits,
-                                                    uint64_t now_ms) {
+                                                    uint64_t now_ms, bool more_follows) {
   auto job = std::make_unique<RdbImport>();
   VERSO_TRY_STATUS(job->RdbChild::Start({}, [&](ChildReport* report) {
     RdbRecordSender sender(
         [report](ByteView records) { report->Send(MessageType::kRecords, records); });
-    const Status read = ReadFile(path, sender);
+    const Status read = ReadFile(path, more_follows, sender, report);
     if (!sender.skipped().empty()) report->Send(MessageType::kSkipped, sender.skipped());
     if (read) return kExitDone;
     report->Fail(read.error());
@@ -186,6 +221,9 @@ bool RdbImport::Work(uint64_t budget_us) {
     if (!NextMessage(&message)) return false;
     if (message.type == MessageType::kRecords) receiver_->Take(message.payload);
     if (message.type == MessageType::kSkipped) skipped_ = message.payload;
+    if (message.type == MessageType::kDumpBytes) {
+      dump_bytes_ = LoadLe<uint64_t>(message.payload.data());
+    }
   }
   return false;
 }

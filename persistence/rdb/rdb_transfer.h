@@ -61,17 +61,26 @@ class RdbExport : public RdbChild {
   void Work();  // whatever is due; never blocks
   uint64_t keys() const { return keys_; }
 
+  // The same into an open file, from its beginning. It must be open until ended().
+  static Result<std::unique_ptr<RdbExport>> StartInto(const storage::Store& store,
+                                                      storage::PinHandle pin, int fd);
+
  private:
+  static Result<std::unique_ptr<RdbExport>> StartChild(
+      const storage::Store& store, storage::PinHandle pin, std::span<const int> keep_fds,
+      const std::function<Status(const storage::ReadView&, ChildReport*)>& write);
+
   storage::PinHandle pin_;
   uint64_t keys_ = 0;
 };
 
 class RdbImport : public RdbChild {
  public:
-  // limits must outlive it. Fails: the fork was refused.
+  // limits must outlive it. `more_follows`: something else may stand behind the dump. Fails: the
+  // fork was refused.
   static Result<std::unique_ptr<RdbImport>> Start(storage::Store& store, const std::string& path,
                                                   const storage::CollectionLimits& limits,
-                                                  uint64_t now_ms);
+                                                  uint64_t now_ms, bool more_follows = false);
   ~RdbImport();
 
   // Builds for about so long. True: there is more to do at once. Never blocks.
@@ -83,6 +92,7 @@ class RdbImport : public RdbChild {
   const storage::Line& line() const { return *line_; }  // until it is taken
   // What the file held that is not kept, empty if nothing.
   const std::string& skipped() const { return skipped_; }
+  uint64_t dump_bytes() const { return dump_bytes_; }  // of the dump, once it has ended
   // Requires: ended() without an error. The caller gives the line a name, or drops it.
   storage::Line* TakeLine();
 
@@ -91,6 +101,7 @@ class RdbImport : public RdbChild {
   storage::Line* line_ = nullptr;
   std::unique_ptr<RdbRecordReceiver> receiver_;
   std::string skipped_;
+  uint64_t dump_bytes_ = 0;
 };
 
 }  // namespace verso::persistence

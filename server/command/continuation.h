@@ -56,6 +56,8 @@ class Continuation {
  public:
   virtual ~Continuation() = default;
   virtual bool Run(const storage::ReadView& view, Slice& slice) = 0;  // true: finished
+  // False: it sends what it has already; no version is pinned for it, and the view is the head.
+  virtual bool NeedsVersion() const { return true; }
 };
 
 }  // namespace verso::server

@@ -54,6 +54,7 @@ struct Session {
   bool no_evict = false;
   bool no_touch = false;
   bool internal = false;  // replay: no ACL, no replies
+  bool replica = false;   // it has said that it is one (REPLCONF)
   ReplyMode reply_mode = ReplyMode::kOn;
   uint64_t created_ms = 0;
   uint64_t active_ms = 0;  // last request
@@ -76,6 +77,7 @@ struct Session {
     authenticated = authenticated_at_start;
     no_evict = false;
     no_touch = false;
+    replica = false;
     reply_mode = ReplyMode::kOn;
     name.clear();
     transaction.reset();
