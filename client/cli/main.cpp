@@ -4,6 +4,7 @@
 
 #include "client/cli/options.h"
 #include "client/cli/pipe_mode.h"
+#include "client/cli/rdb_mode.h"
 #include "client/cli/repl.h"
 #include "client/cli/runner.h"
 #include "client/cli/scan_mode.h"
@@ -42,10 +43,12 @@ int Run(Options options) {
     options.password = *password;
   }
   Session session(options);
-  const bool is_interactive = options.command.empty() && !options.pipe && !options.scan;
+  const bool is_interactive =
+      options.command.empty() && !options.pipe && !options.scan && options.rdb.empty();
   // At the prompt a missing server is no end: it may come, or `connect` may name another.
   if (!session.Connect() && !(is_interactive && StdinIsTty())) return 1;
   if (options.pipe) return RunPipe(session.client().connection(), options);
+  if (!options.rdb.empty()) return RunRdb(&session, options.rdb);
   if (options.scan) return RunScan(&session, options);
   if (is_interactive) return Repl(&session, options).Run();
   return RunCommand(&session, options);

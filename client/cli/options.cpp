@@ -14,6 +14,7 @@ constexpr char kFooter[] =
     "  cat photo.jpg | verso-cli -x set photo\n"
     "  verso-cli --scan --pattern 'user:*'\n"
     "  verso-cli --pipe < commands.resp\n"
+    "  verso-cli --rdb backup.rdb\n"
     "  verso-cli bgsave --wait\n"
     "  verso-cli diff yesterday main";
 
@@ -63,6 +64,8 @@ void AddModeOptions(CLI::App* app, Options* options, Flags* flags) {
   app->add_option("--pipe-timeout", options->pipe_timeout_seconds,
                   "Seconds to wait for the last reply of --pipe; 0: for ever (30)")
       ->check(CLI::NonNegativeNumber);
+  app->add_option("--rdb", options->rdb,
+                  "Write the server's data set to a dump file; -: to stdout");
   app->add_flag("--scan", options->scan, "List the keys with SCAN");
   app->add_option("--pattern", options->pattern, "Pattern of the keys that --scan lists");
   app->add_option("--count", options->count, "COUNT hint for --scan")->check(CLI::PositiveNumber);
@@ -130,6 +133,9 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   options.command = app.remaining();
   if (!options.command.empty() && options.command.front().starts_with('-')) {
     return {std::nullopt, "Unrecognized option: '" + options.command.front() + "'\n", 1};
+  }
+  if (!options.at.empty() && !options.rdb.empty()) {
+    return {std::nullopt, "--rdb writes what is there now: SNAPSHOT EXPORT writes a version\n", 1};
   }
   if (!options.at.empty() && options.pipe) {
     return {std::nullopt, "--at reads in a version, --pipe sends commands as they are\n", 1};

@@ -31,6 +31,7 @@ struct Options {
 
   bool pipe = false;
   double pipe_timeout_seconds = 30;
+  std::string rdb;  // a file to write the data set to; empty: none
   bool scan = false;
   std::string pattern;
   int64_t count = 0;  // 0: the server's default

@@ -46,6 +46,7 @@ extern const CommandFamily kServerCommands;           // cmd_server.cpp
 extern const CommandFamily kConfigCommands;           // cmd_config.cpp
 extern const CommandFamily kDebugCommands;            // cmd_debug.cpp
 extern const CommandFamily kAboutCommands;            // cmd_about.cpp
+extern const CommandFamily kSyncCommands;             // cmd_sync.cpp
 extern const CommandFamily kSnapshotCommands;         // cmd_snapshot.cpp
 extern const CommandFamily kBranchCommands;           // cmd_branch.cpp
 extern const CommandFamily kAsofCommands;             // cmd_asof.cpp

@@ -34,10 +34,10 @@ CommandTable::CommandTable() {
         kStreamGroupCommands, kStreamPendingCommands, kStreamClaimCommands,
         kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
         kClientCommands,      kServerCommands,        kConfigCommands,
-        kDebugCommands,       kAboutCommands,         kSlowlogCommands,
-        kSnapshotCommands,    kBranchCommands,        kAsofCommands,
-        kTxnCommands,         kIntrospectCommands,    kSortCommands,
-        kDumpCommands}) {
+        kDebugCommands,       kAboutCommands,         kSyncCommands,
+        kSlowlogCommands,     kSnapshotCommands,      kBranchCommands,
+        kAsofCommands,        kTxnCommands,           kIntrospectCommands,
+        kSortCommands,        kDumpCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;
