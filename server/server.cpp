@@ -196,8 +196,10 @@ int Server::Run() {
 
 bool Server::Shutdown(ShutdownHow how, bool force) {
   LogWarning("User requested shutdown...");
+  // A data set that is not whole yet is never saved: the next start would go on from that.
   const bool save =
-      how == ShutdownHow::kSave || (how == ShutdownHow::kDefault && !state_.settings.save.empty());
+      !state_.loading && (how == ShutdownHow::kSave ||
+                          (how == ShutdownHow::kDefault && !state_.settings.save.empty()));
   if (saves_ != nullptr && saves_->running()) {
     if (save) {
       saves_->Wait();

@@ -153,6 +153,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   void Replayed();
   void TakeOver(Result<RedisFiles> files);
   void Serve(bool imported);
+  void EndLoading();
   void SampleRates();
   void CheckClients();
   Status RaiseDescriptorLimit();
@@ -203,6 +204,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   uint64_t block_timer_ms_ = BlockedKeys::kNever;  // when it goes off
   uint64_t turn_begin_us_ = 0;
   bool save_scheduled_ = false;
+  bool first_save_ = false;    // of an import: nobody is served before it has ended
   bool save_refused_ = false;  // it could not even start
   int expire_db_ = 0;          // that was the last to expire something
   bool expire_more_ = false;

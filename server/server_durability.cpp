@@ -77,8 +77,20 @@ void Server::Serve(bool imported) {
   if (state_.settings.appendonly) {
     const Status on = log_.SwitchOn(imported);
     if (!on) return LoadFailed(on.error().context);
-    if (imported) ScheduleSave();
+    // The log builds on a save. Until there is one a start would go back to the files of Redis,
+    // without what had been acknowledged since; so there is one before anything can be.
+    if (imported && saves_ != nullptr) {
+      first_save_ = true;
+      const Status saving = StartSave();
+      if (!saving) LoadFailed(saving.error().context);
+      return;
+    }
   }
+  EndLoading();
+}
+
+void Server::EndLoading() {
+  first_save_ = false;
   state_.loading = false;
   LogNotice("DB loaded in {} ms", clock_->NowMs() - started_ms_);
 }
@@ -94,9 +106,12 @@ void Server::LoadFailed(const std::string& error) {
 
 Status Server::StartSave() {
   if (saves_ == nullptr) return Error{ErrorCode::kInvalidArgument, "there is no store to save to"};
+  if (state_.loading && !first_save_) {
+    return Error{ErrorCode::kBusy, "the data set is being loaded"};
+  }
   save_tried_ms_ = state_.now_ms;
   const uint64_t changes = state_.changes.changes();
-  const bool busy = saves_->running() || saves_->streaming() || state_.loading;
+  const bool busy = saves_->running() || saves_->streaming();
   Status started = saves_->Start(busy ? 0 : log_.BeginSave());
   if (!started) {
     if (started.error().code != ErrorCode::kBusy) state_.last_save_failed = true;
@@ -142,11 +157,13 @@ void Server::NoteSaveEnd() {
       save_took_ms_ = state_.now_ms - std::min(state_.now_ms, save_tried_ms_);
       LogNotice("Background saving terminated with success: {} pages, {} bytes in {} s",
                 report.pages_written, report.bytes_written, report.last_seconds);
+      if (first_save_) EndLoading();
       break;
     }
     case SaveEvent::kFailed:
       state_.last_save_failed = true;
       LogWarning("Background saving error: {}", saves_->report().last_error);
+      if (first_save_) LoadFailed("the first save: " + saves_->report().last_error);
       break;
   }
 }

@@ -16,8 +16,8 @@ import unittest
 import resp
 from redis_values import REDIS, Redis, content, fill
 
-COMMANDS = int(os.environ.get("VERSO_AOF_COMMANDS", "3000"))
-STATES = int(os.environ.get("VERSO_AOF_STATES", "6"))
+COMMANDS = int(os.environ.get("VERSO_AOF_COMMANDS", "2000"))
+STATES = int(os.environ.get("VERSO_AOF_STATES", "4"))
 SEED = int(os.environ.get("VERSO_AOF_SEED", "1"))
 
 
@@ -166,8 +166,8 @@ class Case(unittest.TestCase):
         shutil.copytree(directory, target)
         return target
 
-    def verso(self, directory, *arguments):
-        server = resp.Server(*arguments, directory=directory)
+    def verso(self, directory, *arguments, **options):
+        server = resp.Server(*arguments, directory=directory, **options)
         self.addCleanup(server.close)
         return server
 
@@ -270,6 +270,32 @@ class FromRedis(Case):
             self.assertEqual(sorted(everything(ours)), sorted(found))
             ours.kill()
         self.refused(self.folder(), "holds no files of Redis", "--import", self.folder())
+
+    def test_functions_are_refused_in_every_form(self):
+        redis = self.redis()
+        with redis.client() as client:
+            client.command("SET", "k", "v")
+            client.command("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)")
+            client.command("CONFIG", "SET", "appendonly", "no")
+            kept = self.copy(redis.directory)
+            client.command("SAVE")
+            dumped = self.folder()
+            shutil.copy(os.path.join(redis.directory, "dump.rdb"), dumped)
+            client.command("CONFIG", "SET", "appendonly", "yes")
+            resp.wait_until(lambda: redis.info("persistence")["aof_rewrite_in_progress"] == "0" and
+                            redis.info("persistence")["aof_rewrite_scheduled"] == "0", "the rewrite has ended")
+        redis.kill()
+        self.refused(kept, "unknown command 'FUNCTION'")
+        os.remove(os.path.join(redis.directory, "dump.rdb"))
+        self.refused(redis.directory, "base.rdb: it holds a library of functions, which this server does not have")
+        self.refused(dumped, "dump.rdb: it holds a library of functions")
+        # Beside a running data set the keys are wanted; the log says what is left out.
+        server = self.verso(self.folder())
+        server.start()
+        shutil.copy(os.path.join(dumped, "dump.rdb"), server.directory + "/theirs.rdb")
+        with server.client() as client:
+            self.assertEqual(client.command("SNAPSHOT", "IMPORT", "theirs.rdb", "AS", "theirs"), 1)
+        self.assertIn("held what is not kept: a library of functions", server.log())
 
     def test_cut_anywhere_it_is_what_redis_makes_of_it(self):
         redis = self.worked(SEED + 5, rewrite=True)
@@ -480,6 +506,58 @@ class Files(Case):
         self.assertEqual(seen - {"8000"}, {"LOADING Redis is loading the dataset in memory"})
         with server.client() as client:
             self.assertEqual(client.command("LLEN", "list:7"), 200)
+
+    def test_what_is_acknowledged_stays_from_the_first_write_on(self):
+        data = b"".join(encoded(("SET", f"key:{number}", "v" * 1000)) for number in range(20_000))
+        server = self.verso(self.increments(data), "--appendonly", "yes")
+        server.start(wait=False)
+        resp.wait_until(lambda: answers(server), "it is served")
+        with server.client() as client:
+            client.command("SET", "acknowledged", "1")
+        server.kill()
+        server.start()
+        self.assertIn("manifest is not read: there is data already", server.log())
+        with server.client() as client:
+            self.assertEqual((client.command("DBSIZE"), client.command("GET", "acknowledged")), (20_001, b"1"))
+        # Where that save fails, it is said.
+        server = self.verso(self.increments(data * 3), "--appendonly", "yes")
+        server.start(wait=False)
+        resp.wait_until(lambda: "Background saving started" in server.log(), "the first save")
+        with open(f"/proc/{server.process.pid}/task/{server.process.pid}/children") as children:
+            for child in children.read().split():
+                os.kill(int(child), 9)
+        if "Background saving terminated with success" not in server.log() and not answers(server):  # else it was faster
+            self.assertEqual(server.wait_exit(), 1)
+            self.assertRegex(server.log(), "Fatal error loading the DB: the first save: .*killed by signal 9")
+
+    def test_an_end_in_the_middle_saves_nothing(self):
+        data = b"".join(encoded(("RPUSH", f"list:{number}", *["v" * 20] * 50)) for number in range(8000))
+        directory = self.increments(data * 4)
+        for end in ("SIGTERM", "SHUTDOWN", "SAVE"):
+            server = self.verso(directory, save="3600 1")
+            server.start(wait=False)
+
+            def loading():
+                try:
+                    with resp.Client(server.port) as client:
+                        return "LOADING" in str(client.pipeline([("DBSIZE",)])[0])
+                except OSError:
+                    return False
+
+            resp.wait_until(loading, "it is loading")
+            if end == "SIGTERM":
+                server.process.terminate()
+            else:
+                with server.client() as client:
+                    client.send_raw(resp.encode(("SHUTDOWN", "SAVE") if end == "SAVE" else ("SHUTDOWN",)))
+                    self.assertTrue(client.is_closed_by_server())
+            self.assertEqual(server.wait_exit(), 0)
+            self.assertNotIn("Saving the final snapshot", server.log())
+        server = self.verso(directory, save="3600 1")
+        server.start(wait=False)
+        resp.wait_until(lambda: answers(server), "it is served")
+        with server.client() as client:
+            self.assertEqual((client.command("DBSIZE"), client.command("LLEN", "list:7999")), (8000, 200))
 
     def test_the_memory_limit_ends_it(self):
         data = b"".join(encoded(("SET", f"key:{number}", "v" * 1000)) for number in range(30_000))
