@@ -207,9 +207,8 @@ void RdbTransfers::SyncEnded() {
 }
 
 std::unique_ptr<RdbTransfers::Sync> RdbTransfers::TakeEndedSync(ClientHandle client) {
-  if (sync_ == nullptr || !(sync_->client == client) || !sync_->ended) return nullptr;
-  auto taken = std::make_unique<Sync>(std::move(*sync_));
-  return taken;
+  if (!IsSyncing(client) || !sync_->ended) return nullptr;
+  return std::move(sync_);
 }
 
 void RdbTransfers::ExportEnded() {
@@ -241,7 +240,13 @@ std::string RdbTransfers::NameImport() {
 void RdbTransfers::LoadEnded() {
   storage::Store& store = server_->store();
   const uint64_t now_ms = server_->state().now_ms;
-  const std::string error = import_job_->error();
+  std::string error = import_job_->error();
+  if (error.empty() && !import_job_->skipped().empty()) {
+    // Beside a running data set that is a warning; what a start serves is all there was.
+    error = import_->path + ": it holds " + import_job_->skipped() +
+            ", which this server does not have; FUNCTION FLUSH in Redis, then a save there, leaves "
+            "the keys";
+  }
   const uint64_t bytes = import_job_->dump_bytes();
   const uint64_t keys = import_job_->keys();
   if (error.empty()) {
@@ -263,10 +268,10 @@ void RdbTransfers::LoadEnded() {
 
 void RdbTransfers::ImportEnded() {
   import_watch_.End();
+  if (loading_) return LoadEnded();
   if (!import_job_->skipped().empty()) {
     LogWarning("{} held what is not kept: {}", import_->path, import_job_->skipped());
   }
-  if (loading_) return LoadEnded();
   const std::string line_id = std::to_string(import_job_->line().id());
   import_->error = NameImport();
   UnitScope unit = server_->state().UnitOfMain();

@@ -70,7 +70,10 @@ Result<std::optional<RedisFiles>> FindParts(const Settings& settings,
   }
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with(settings.appendfilename + ".")) continue;
+    const bool part =
+        name.starts_with(settings.appendfilename + ".") &&
+        (name.ends_with(".base.rdb") || name.ends_with(".base.aof") || name.ends_with(".incr.aof"));
+    if (!part) continue;
     return Error{ErrorCode::kCorruption,
                  "'" + entry.path().string() + "' is there, but no '" + manifest + "'"};
   }

@@ -261,5 +261,21 @@ TEST_CASE("rdb file: no damage goes unseen") {
   CHECK(store.Audit() == "");
 }
 
+TEST_CASE("rdb file: where the dump ends that something follows") {
+  RestoreStore store;
+  for (const RdbSample& sample : RdbSamples(SmallSampleItems())) {
+    REQUIRE(store.Restore(sample.body, sample.name).has_value());
+  }
+  const std::string file = Written(store.View());
+  for (const std::string behind : {"", "*1\r\n$4\r\nPING\r\n", "\xFF"}) {
+    const Result<size_t> bytes = RdbFileBytes(file + behind);
+    REQUIRE(bytes.has_value());
+    CHECK(*bytes == file.size());
+  }
+  for (size_t length = 0; length < file.size(); ++length) {
+    if (RdbFileBytes(file.substr(0, length)).has_value()) FAIL("cut at " << length);
+  }
+}
+
 }  // namespace
 }  // namespace verso::persistence
