@@ -203,6 +203,32 @@ class Log(unittest.TestCase):
         resp.wait_until(lambda: int(server.info("persistence")["rdb_saves"]) > 0, "a save by itself")
         self.crash(server)
 
+    def test_an_end_while_it_is_repeated_saves_nothing(self):
+        server = resp.Server("--appendonly", "yes", save="3600 100000000")
+        self.addCleanup(server.close)
+        client = server.start().client()
+        for _ in range(50):
+            client.pipeline([("RPUSH", f"list:{number % 97}", "v" * 50) for number in range(4000)])
+        server.kill()
+        server.start(wait=False)
+
+        def replies():
+            try:
+                with resp.Client(server.port) as other:
+                    return str(other.pipeline([("DBSIZE",)])[0])
+            except OSError:
+                return None
+
+        resp.wait_until(replies, "it answers, LOADING mostly")
+        server.process.terminate()
+        self.assertEqual(server.process.wait(), 0)
+        if "DB loaded" not in server.log():  # else it was faster
+            self.assertNotIn("Background saving", server.log())
+        server.start(wait=False)
+        resp.wait_until(lambda: "LOADING" not in (replies() or "LOADING"), "it is served")
+        lengths = server.client().pipeline([("LLEN", f"list:{number}") for number in range(97)])
+        self.assertEqual(sum(lengths), 200_000)
+
     def test_a_dump_file_at_the_start_is_in_a_save(self):
         first = resp.Server()
         self.addCleanup(first.close)
