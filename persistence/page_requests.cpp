@@ -45,6 +45,10 @@ void PageRequests::Served() {
   if (server_sleeps_.load() != 0) FutexWake(&served_);  // Q1
 }
 
+bool PageRequests::outstanding() const {
+  return put_.load(std::memory_order_relaxed) != served_.load(std::memory_order_relaxed);
+}
+
 // Nothing is resident only by request then: put_ moves so that a sleeper wakes.
 void PageRequests::Stop() {
   stopped_.store(1);

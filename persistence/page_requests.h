@@ -36,6 +36,7 @@ class PageRequests {
   // Sleeps until there is a request. False: Stop() was called.
   bool Take(PageAddress* page);
   void Served();
+  bool outstanding() const;  // something was asked and not served yet; from any thread
   void Stop();
 
  private:

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -10,6 +12,7 @@
 
 #include "persistence/space_map.h"
 #include "persistence/store_db.h"
+#include "storage/base/monotonic_time.h"
 #include "storage/memory/page_kinds.h"
 #include "storage/memory/save_walk.h"
 
@@ -105,6 +108,7 @@ class SnapshotLoader {
   Status ReadSpace();
   Status BringRoots();
   Status ReadPages();
+  void GiveWay();
   Status TakePage(ByteView key, ByteView value);
   Result<FoundPage> Judge(const PageAddress& at, ByteView value);
   Status Bring(const PageAddress& at);
@@ -125,6 +129,7 @@ class SnapshotLoader {
   CatalogueEntry entry_;
   std::vector<SlabState> slabs_;  // by slab number; but for `missing` constant after ReadSpace
   uint32_t words_ = 0;
+  uint64_t gave_way_us_ = 0;
   uint64_t occupied_ = 0;
   uint64_t pages_ = 0;
   uint64_t bytes_ = 0;
@@ -229,6 +234,7 @@ Status SnapshotLoader::ReadPages() {
   const auto pages = store_->Iterate(store_->pages());
   uint64_t shown = 0;
   for (pages->SeekToFirst(); pages->Valid(); pages->Next()) {
+    GiveWay();
     VERSO_TRY_STATUS(TakePage(ToView(pages->key()), ToView(pages->value())));
     if (pages_ == entry_.live_pages / 2 + 1) DieAt(task_.fault, FaultPoint::kMidLoad);
     if (bytes_ - shown < kBatchBytes) continue;
@@ -250,6 +256,19 @@ Status SnapshotLoader::ReadPages() {
     return Refuse("the pages are not those of the newest save");
   }
   return {};
+}
+
+// N5: what is asked for comes first. The stream leaves the disk and the processor to it, though
+// never for more than half of the time: asking must not keep it from its end.
+void SnapshotLoader::GiveWay() {
+  if (task_.requests == nullptr || !task_.requests->outstanding()) return;
+  constexpr uint64_t kCreditUsMax = 5000;
+  const uint64_t begin_us = MonotonicUs();
+  const uint64_t credit_us = std::min(begin_us - gave_way_us_, kCreditUsMax);
+  do {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    gave_way_us_ = MonotonicUs();
+  } while (task_.requests->outstanding() && gave_way_us_ - begin_us < credit_us);
 }
 
 Result<SnapshotLoader::FoundPage> SnapshotLoader::Judge(const PageAddress& at, ByteView value) {
@@ -348,6 +367,7 @@ void SnapshotLoader::ServeRequests() {
       const Status brought = Bring(at);
       if (!brought) fail(brought.error());
       task_.requests->Served();
+      report_->Progress();  // whoever does not sleep for it looks again
     }
   } catch (const std::exception& failure) {  // RocksDB's, the standard library's
     fail(Error{ErrorCode::kIo, std::string("unexpected: ") + failure.what()});

@@ -21,6 +21,7 @@
 // waits neither for the stream's decompressing nor for the disk's reading ahead.
 // N4 A loader that is killed is started again, and goes over everything anew: what is resident it
 // leaves alone.
+// N5 What is asked for comes before the stream, which pauses for it, for half of the time at most.
 #pragma once
 
 #include <optional>

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "server/command/arg_reader.h"
+#include "server/command/page_needs.h"
 #include "server/logging.h"
 #include "server/server.h"
 #include "server/session/transaction.h"
@@ -156,8 +157,8 @@ void Connection::ProcessInput() {
   running_ = true;
   turn_mark_ = out_.written();
   TimeLimit enough(Slice::kBudgetUs);
-  while (!closed() && !closing_ && rest_ == nullptr && !blocked() && begin_ < end_ &&
-         end_ - begin_ >= wanted_) {
+  while (!closed() && !closing_ && rest_ == nullptr && !blocked() && !missing_page_ &&
+         begin_ < end_ && end_ - begin_ >= wanted_) {
     if (out_.bytes_pending() > server_->OutputAllowance() || server_->log().congested()) {
       reading_paused_ = true;
       break;
@@ -224,7 +225,9 @@ bool Connection::RunBatch(size_t count) {
     request.hashed_index = 0;
     start = parsed.end;
   }
-  if (count > 1) {
+  const bool pages_pending = server_->store().arena().pending();
+  const size_t ready = pages_pending ? ReadyOf(count) : count;
+  if (count > 1 && !pages_pending) {
     const ReadView view = state.HeadOf(session_);
     Key keys[kBatch];
     size_t key_count = 0;
@@ -240,18 +243,39 @@ bool Connection::RunBatch(size_t count) {
     }
     view.Prefetch(keys, key_count);
   }
+  bool go_on = true;
+  size_t done = 0;
+  while (done < ready && go_on && out_.written() - turn_mark_ <= kOutputPerTurn) {
+    go_on = RunRequest(scratch.requests[done]);
+    begin_ = scratch.parsed[done++].end;
+  }
+  if (done == count) return go_on;
+  // The rest is parsed again when it is its turn.
+  parser_.Reset();
+  wanted_ = 0;
+  if (done == ready && go_on) {
+    server_->WaitForPage(this);
+    return false;
+  }
+  missing_page_ = {};  // of a later one, which is looked at again
+  return go_on;
+}
+
+// How many requests of the batch can run before one that would hold up everybody: it needs a page
+// that a restart has not brought yet. All of them ask for theirs.
+size_t Connection::ReadyOf(size_t count) {
+  // One in a line is unescaped in place, and cannot be parsed again.
+  if (server_->state().loading || parser_.was_inline()) return count;
+  const TurnScratch& scratch = server_->scratch();
+  size_t ready = count;
   for (size_t i = 0; i < count; ++i) {
-    const bool go_on = RunRequest(scratch.requests[i]);
-    begin_ = scratch.parsed[i].end;
-    const bool enough = out_.written() - turn_mark_ > kOutputPerTurn;
-    if (!go_on || enough) {
-      // The rest is parsed again when it is its turn.
-      parser_.Reset();
-      wanted_ = 0;
-      return go_on;
+    const storage::Ref missing = MissingPage(server_->state(), session_, scratch.requests[i]);
+    if (missing && ready == count) {
+      missing_page_ = missing;
+      ready = i;
     }
   }
-  return true;
+  return ready;
 }
 
 namespace {
@@ -371,7 +395,9 @@ bool Connection::RunSlice(uint64_t budget_us) {
   ++server_->state().metrics.slices;
   const LogNote note(server_->log(), &session_);
   const uint64_t mark = out_.written();
-  Slice slice(&reply_, kReplyBytesAtOnce * 4, budget_us);
+  // Each step may have to wait for a page.
+  const bool slow_steps = server_->store().arena().pending();
+  Slice slice(&reply_, kReplyBytesAtOnce * 4, budget_us, slow_steps);
   const ReadView view = session_.txn != nullptr ? session_.txn->View(rest_db_)
                         : rest_->NeedsVersion()
                             ? ReadView(server_->store(), pin_.root(), rest_db_, pin_.moment_ms())
@@ -507,7 +533,7 @@ void Connection::CheckOutputLimits() {
 
 void Connection::UpdateInterest() {
   if (closed()) return;
-  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr;
+  const bool read = !reading_paused_ && !closing_ && rest_ == nullptr && !missing_page_;
   const uint32_t interest =
       (read ? uint32_t{EPOLLIN} : 0) | (writable_wanted_ ? uint32_t{EPOLLOUT} : 0);
   if (interest == interest_) return;

@@ -12,7 +12,8 @@
 // C1 Idle costs no buffer: input and output go back to the pool as soon as they are empty.
 // C2 Requests are parsed where they were received; the input does not move while requests of it are
 // running. C3 While a continuation runs, or replies that the client does not read exceed its
-// allowance, nothing more is parsed or received. C4 One send per turn: EndTurn calls Flush() for
+// allowance, or a request waits for a page that a restart has not brought yet, nothing more is
+// parsed or received. C4 One send per turn: EndTurn calls Flush() for
 // every connection that has something to say.
 #pragma once
 
@@ -72,6 +73,9 @@ class Connection final : public PollTarget {
   bool closed() const { return fd_ < 0; }
   bool is_unix() const { return is_unix_; }
   bool continuing() const { return rest_ != nullptr; }
+  // The page of a restart's image that the next request waits for; null: none.
+  const storage::Ref& missing_page() const { return missing_page_; }
+  void PageCame() { missing_page_ = {}; }
   bool blocked() const { return session_.parked != nullptr; }
   size_t input_bytes() const { return end_ - begin_; }
   size_t input_capacity() const { return capacity_; }
@@ -97,6 +101,7 @@ class Connection final : public PollTarget {
   void ReleaseInput();
   size_t ParseBatch();
   bool RunBatch(size_t count);
+  size_t ReadyOf(size_t count);
   bool RunRequest(const Request& request);
   void Pin();  // for a continuation that begins
   void FinishParked(uint64_t mark, Outcome outcome);
@@ -138,6 +143,7 @@ class Connection final : public PollTarget {
   uint64_t bytes_in_ = 0;
   Session session_;
 
+  storage::Ref missing_page_;
   std::unique_ptr<Continuation> rest_;
   storage::PinHandle pin_;
   int rest_db_ = 0;

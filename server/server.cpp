@@ -246,6 +246,7 @@ void Server::CountMemory() {
 
 bool Server::EndTurn() {
   if (state_.pause.until_ms != 0 && state_.now_ms >= state_.pause.until_ms) EndPause();
+  if (!page_list_.empty()) LookForPages();
   RunReady();
   log_.EndTurn();
   // Flush() may add to the ready list, never to this one.
@@ -304,6 +305,7 @@ void Server::BuryDead() {
     --client_count_;
     if (connection->in_ready_list) std::erase(ready_list_, connection);
     if (connection->in_log_list) std::erase(log_list_, connection);
+    if (connection->missing_page()) std::erase(page_list_, connection);
     connection->~Connection();
     ClientMemory()->deallocate(connection, sizeof(Connection), alignof(Connection));
   }

@@ -97,6 +97,10 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   // Runs the client's command again whenever the log has got on (WAITAOF).
   void RunWhenLogMoves(ClientHandle client) { log_waiters_.push_back(client); }
 
+  // ---- pages that a restart has not brought yet
+  // The connection goes on when its missing_page() is there.
+  void WaitForPage(Connection* connection) { page_list_.push_back(connection); }
+
   // ---- blocked clients
   // After a command, or a whole EXEC: who waited for what it brought.
   void ServeBlocked();
@@ -141,6 +145,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   uint64_t Cron();
   uint64_t RunCron();
   void RunReady();
+  void LookForPages();
   void BuryDead();
   void CountMemory();
   void EndPause();
@@ -186,6 +191,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   std::pmr::vector<Connection*> ready_list_{ClientMemory()};
   std::pmr::vector<Connection*> running_list_{ClientMemory()};
   std::pmr::vector<Connection*> graveyard_{ClientMemory()};
+  std::pmr::vector<Connection*> page_list_{ClientMemory()};
   std::pmr::vector<Connection*> log_list_{ClientMemory()};
   std::pmr::vector<ClientHandle> log_waiters_{ClientMemory()};
   int64_t output_bytes_ = 0;
@@ -197,6 +203,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   uint64_t memory_at_start_ = 0;
   uint64_t cron_last_ms_ = 0;
   uint64_t save_tried_ms_ = 0;
+  uint64_t pages_asked_ms_ = 0;
   uint64_t save_took_ms_ = 0;  // the last one that committed
   uint64_t save_ended_ms_ = 0;
   uint64_t changes_at_save_start_ = 0;

@@ -14,6 +14,7 @@ constexpr int64_t kSaveRetrySeconds = 5;
 // written that saves would follow each other without a pause, they take a tenth of the time.
 constexpr uint64_t kLogBytesMin = 64 << 20;
 constexpr uint64_t kPauseOfSaves = 9;
+constexpr uint64_t kAskPagesMs = 100;
 
 }  // namespace
 
@@ -93,6 +94,23 @@ void Server::EndLoading() {
   first_save_ = false;
   state_.loading = false;
   LogNotice("DB loaded in {} ms", clock_->NowMs() - started_ms_);
+}
+
+// Whose page has come goes on. The others ask again now and then: a loader that was killed has
+// taken what was asked with it, and a full ring drops.
+void Server::LookForPages() {
+  const storage::PageArena& arena = store_->arena();
+  const bool ask = state_.now_ms >= pages_asked_ms_ + kAskPagesMs;
+  if (ask) pages_asked_ms_ = state_.now_ms;
+  std::erase_if(page_list_, [&](Connection* connection) {
+    if (!arena.IsThere(connection->missing_page())) {
+      if (ask) arena.Ask(connection->missing_page());
+      return false;
+    }
+    connection->PageCame();
+    WantRun(connection);
+    return true;
+  });
 }
 
 // Never an empty start by mistake.

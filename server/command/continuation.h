@@ -32,7 +32,9 @@ class Slice {
  public:
   static constexpr uint64_t kBudgetUs = 500;
 
-  Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us = kBudgetUs);
+  // `slow_steps`: each may take long, so Spent() reads the clock every time.
+  Slice(ReplyWriter* reply, size_t output_bytes_max, uint64_t budget_us = kBudgetUs,
+        bool slow_steps = false);
 
   ReplyWriter& reply() { return *reply_; }
   // An error reply that counts as the command's, though that has returned long ago.
@@ -49,6 +51,7 @@ class Slice {
   uint64_t deadline_us_;
   size_t output_bytes_max_;
   uint32_t calls_ = 0;
+  uint32_t look_mask_;  // the clock is read when these bits of calls_ are zero
   bool failed_ = false;
 };
 

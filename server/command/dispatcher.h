@@ -71,6 +71,9 @@ class Dispatcher {
   // TXN COMMIT. Requires: one is open.
   Outcome CommitTxn(CommandContext& context);
 
+  // The request's entry, or that of its subcommand; null: unknown.
+  static const CommandEntry* EntryOf(const Request& request);
+
   ServerState& state() { return *state_; }
   Server* server() { return server_; }  // null: there are no clients
 
@@ -96,8 +99,6 @@ class Dispatcher {
   // Empty: the gates 2-5 are open. Else the error.
   std::string Refusal(const CommandEntry& entry, const Request& request,
                       const Session& session) const;
-  // The request's entry, or that of its subcommand; null: unknown.
-  static const CommandEntry* EntryOf(const Request& request);
   bool IsPaused(const CommandEntry& entry, const Session& session) const;
   void Refuse(const CommandEntry* entry, std::string_view text, Session& session,
               ReplyWriter& reply);

@@ -148,4 +148,24 @@ void TrieReader::PrefetchSome(const TrieKey* keys, size_t count) const {
   }
 }
 
+void TrieReader::Probe(const TrieKey& key, PageProbe* probe) const {
+  Ref at = root_;
+  unsigned consumed = 0;
+  while (probe->Has(at) && at.kind() == PageKind::kTrieDir) {
+    const unsigned bits = at.aux();
+    if (consumed + bits > kTrieHashBits) return;
+    at = TrieSlots(arena_.Resolve(at))[TrieDirIndex(key.hash, consumed, bits)];
+    consumed += bits;
+  }
+  if (!at || at.kind() == PageKind::kTrieDir || !arena_.IsThere(at)) return;
+  TrieForEachMatch(arena_.Resolve(at), key.hash, [&](size_t, const char* entry) {
+    const TrieEntryHeader& header = TrieEntryAt(entry);
+    if (header.key_external()) {
+      probe->Below(LoadLe<Ref>(entry + header.key_offset() + sizeof(uint64_t)));
+    }
+    if (header.value_external()) probe->Below(LoadLe<Ref>(entry + header.value_offset()));
+    return false;
+  });
+}
+
 }  // namespace verso::storage

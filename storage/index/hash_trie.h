@@ -40,6 +40,7 @@
 #include "storage/base/hash.h"
 #include "storage/index/hash_trie_node.h"
 #include "storage/memory/line.h"
+#include "storage/memory/page_probe.h"
 #include "storage/types/value.h"
 
 namespace verso::storage {
@@ -125,6 +126,8 @@ class TrieReader {
   // a time: directories, leaves, the entry, the first bytes of an external value.
   static constexpr size_t kPrefetchBatch = 16;
   void Prefetch(const TrieKey* keys, size_t count) const;
+  // Of what Find of this key and a look at its value would read.
+  void Probe(const TrieKey& key, PageProbe* probe) const;
 
   // The first entry with exactly this hash for which accept(const TrieEntry&) is true (deadline
   // index: hash -> key).

@@ -104,6 +104,8 @@ class ReadView {
   // must have their hash.
   static constexpr size_t kPrefetchBatch = 16;
   void Prefetch(const Key* keys, size_t count) const;
+  // Of what a command on this key reads first: its entry, its value's upper pages.
+  void Probe(const Key& key, PageProbe* probe) const;
 
   // Seconds since the last touch / LFU counter, from the clocks outside the pages.
   std::optional<uint64_t> IdleSeconds(const Key& key) const;

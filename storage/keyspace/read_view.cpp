@@ -127,6 +127,11 @@ void ReadView::Prefetch(const Key* keys, size_t count) const {
   if (const DatabaseRoot* root = Root()) TrieReader(*arena_, root->keys).Prefetch(keys, count);
 }
 
+void ReadView::Probe(const Key& key, PageProbe* probe) const {
+  if (!probe->Has(*root_)) return;
+  if (const DatabaseRoot* root = Root()) TrieReader(*arena_, root->keys).Probe(key, probe);
+}
+
 std::optional<uint64_t> ReadView::IdleSeconds(const Key& key) const {
   const std::optional<TrieEntry> entry = FindEntry(key);
   if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;

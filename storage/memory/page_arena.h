@@ -97,7 +97,11 @@ class PageArena {
   bool pending() const { return pending_ != nullptr; }
   // While pending: asks for a page that will be resolved soon, so that several are on their way at
   // once.
-  void Ask(const Ref& ref) const { pending_->Ask(ref); }
+  void Ask(const Ref& ref) const {
+    if (pending_ != nullptr) pending_->Ask(ref);
+  }
+  // Resolve would not wait for it.
+  bool IsThere(const Ref& ref) const { return pending_ == nullptr || pending_->IsThere(ref); }
   void Prefetch(const Ref& ref, size_t offset = 0) const {
     __builtin_prefetch(base_ + ref.cell() * kCellBytes + offset);
   }

@@ -84,10 +84,14 @@ void PageImage::Await(const Ref& ref) {
 }
 
 void PageImage::Ask(const Ref& ref) {
-  if (!ref || !IsOurs(ref) || ref.size() == 0) return;
+  if (ref && !IsThere(ref)) source_->Ask(ref);
+}
+
+bool PageImage::IsThere(const Ref& ref) const {
+  if (!IsOurs(ref) || ref.size() == 0) return true;
   const Place at = Find(ref.cell(), ref.size());
-  if (at.word == nullptr || (at.word->occupied & at.bit) == 0) return;
-  if ((at.word->resident.load(std::memory_order_relaxed) & at.bit) == 0) source_->Ask(ref);
+  if (at.word == nullptr || (at.word->occupied & at.bit) == 0) return true;
+  return (at.word->resident.load(std::memory_order_acquire) & at.bit) != 0;
 }
 
 void PageImage::CheckMutable(const Ref& ref) const { VERSO_CHECK(!IsOurs(ref)); }  // G2

@@ -70,6 +70,8 @@ class PageImage {
   [[gnu::cold, gnu::noinline]] void Ask(const Ref& ref);
   [[gnu::cold, gnu::noinline]] void CheckMutable(const Ref& ref) const;  // G2
   bool IsResident(const Ref& ref) const;
+  // Await would not wait, though it may find that the page is no good.
+  bool IsThere(const Ref& ref) const;
   void Free(Cell cell);  // Requires: a page of the image
   bool IsOccupied(uint64_t slab, size_t run) const;
   size_t OccupiedRuns(uint64_t slab) const;

@@ -41,6 +41,10 @@ def first_reply(server, *command):
         time.sleep(0.002)
 
 
+def ask(client, *commands):
+    client.send_raw(b"".join(resp.encode(command) for command in commands))
+
+
 class RestartOnDemand(unittest.TestCase):
     """One large store, read again and again: what a test writes is gone after the next kill."""
 
@@ -120,11 +124,61 @@ class RestartOnDemand(unittest.TestCase):
         self.assertEqual(self.server.info("persistence")["async_loading"], "0")
         self.assertEqual(client.command("DEBUG", "DIGEST"), self.digest)
 
-    def test_a_killed_loader_is_replaced(self):
-        first_reply(self.server, "PING")
+    def loader(self):
         with open(f"/proc/{self.server.pid}/task/{self.server.pid}/children", encoding="ascii") as listed:
             loader, = listed.read().split()
-        os.kill(int(loader), signal.SIGKILL)
+        return int(loader)
+
+    def test_who_needs_no_missing_page_goes_ahead(self):
+        first_reply(self.server, "PING")
+        loader = self.loader()
+        os.kill(loader, signal.SIGSTOP)
+        try:
+            info = self.server.info("persistence")
+            self.assertEqual(info["async_loading"], "1")
+            numbers = [random.Random(5).randrange(KEYS) for _ in range(300)]
+            waiting = [self.server.client(timeout=60) for _ in range(3)]
+            ask(waiting[0], *[("GET", f"key:{n}") for n in numbers])
+            ask(waiting[1], ("MGET", *[f"key:{n}" for n in numbers]), ("PING",))
+            ask(waiting[2], ("MULTI",), *[("APPEND", f"key:{n}", "") for n in numbers], ("EXEC",))
+            other = self.server.client(timeout=60)
+            for _ in range(20):
+                began = time.monotonic()
+                self.assertEqual(other.command("PING"), b"PONG")
+                self.assertLess(time.monotonic() - began, 1.0)
+                time.sleep(0.01)
+            self.assertTrue(waiting[1].is_silent(0.05), "pages are there that nobody has brought")
+            info = self.server.info("persistence")
+            self.assertEqual(info["async_loading"], "1")
+        finally:
+            os.kill(loader, signal.SIGCONT)
+        wanted = [value_of(n) for n in numbers]
+        self.assertEqual([waiting[0].read() for _ in numbers], wanted)
+        self.assertEqual([waiting[1].read(), waiting[1].read()], [wanted, b"PONG"])
+        replies = [waiting[2].read() for _ in range(len(numbers) + 2)]
+        self.assertEqual(replies[-1], [len(value) for value in wanted])
+
+    def test_who_waits_for_a_page_may_go(self):
+        first_reply(self.server, "PING")
+        loader = self.loader()
+        os.kill(loader, signal.SIGSTOP)
+        try:
+            for i in range(20):
+                client = self.server.client()
+                ask(client, *[("GET", f"key:{n}") for n in range(i, KEYS, KEYS // 50)])
+                client.close()
+            os.kill(loader, signal.SIGKILL)
+        finally:
+            os.kill(loader, signal.SIGCONT)
+        self.wait_loaded()
+        resp.wait_until(lambda: self.server.info("clients")["connected_clients"] == "1", "they are gone")
+        client = self.server.client()
+        self.assertEqual(client.command("GET", "key:1"), value_of(1))
+        self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
+
+    def test_a_killed_loader_is_replaced(self):
+        first_reply(self.server, "PING")
+        os.kill(self.loader(), signal.SIGKILL)
         client = self.server.client(timeout=120)
         for number in range(0, KEYS, KEYS // 200):
             self.assertEqual(client.command("GET", f"key:{number}"), value_of(number))

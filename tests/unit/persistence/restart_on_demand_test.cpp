@@ -4,10 +4,13 @@
 // what was written tell right from wrong.
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "storage/index/rope.h"
+#include "storage/memory/page_probe.h"
 #include "storage/types/string_value.h"
 #include "tests/support/persistence_fixture.h"
 
@@ -82,6 +85,39 @@ TEST_CASE("random reads are right while nothing but what is read comes in") {
   CheckContent(&life, content);
   life.store->DrainBackground();
   CHECK(life.store->Audit() == "");
+}
+
+TEST_CASE("what a probe has seen come is read without waiting") {
+  TemporaryDirectory directory;
+  const Content content = MakeStore(directory.path(), 3000, 9);
+  Life life(directory.path(), FaultPoint::kHoldLoad);
+  INFO(life.error);
+  REQUIRE(life.ok());
+  const uint64_t awaited = life.persistence->load_status().pages_awaited;
+  std::mt19937_64 random(10);
+  uint64_t missing = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = KeyName(random() % 3300);
+    const auto wanted = content.find(key);
+    // The pages below a long string are too many for one probe.
+    if (wanted != content.end() && wanted->second.size() > 30 * storage::kRopeChunkBytes) continue;
+    const storage::ReadView view(*life.store, life.store->main(), 0, life.clock.NowMs());
+    while (true) {
+      storage::PageProbe probe(life.store->arena());
+      view.Probe(view.MakeKey(key), &probe);
+      if (!probe.missing()) break;
+      ++missing;
+      while (!life.store->arena().IsThere(probe.missing())) usleep(20);
+    }
+    const auto found = Get(&life, key);
+    REQUIRE(found.has_value() == (wanted != content.end()));
+    if (found) REQUIRE(*found == wanted->second);
+  }
+  CHECK(missing > 100);
+  CHECK(life.persistence->load_status().pages_awaited == awaited);
+  life.EndLoad();
+  storage::PageProbe probe(life.store->arena());
+  CHECK(probe.Has({}));
 }
 
 TEST_CASE("the digest and the audit of a store that is not there yet are those of the whole") {
