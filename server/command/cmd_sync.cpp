@@ -33,7 +33,7 @@ class SendFile final : public Continuation {
     while (left_ > 0) {
       const ssize_t got = pread(file_.get(), piece_.get(), std::min<uint64_t>(kPieceBytes, left_),
                                 static_cast<off_t>(sent_));
-      if (got <= 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EINTR) continue;
       if (got <= 0) {
         // The length is announced already: all that is left is to end too early.
         LogWarning("SYNC failed: {}", persistence::OsError("read").context);

@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import log_rows  # noqa: E402
 import measured_server as ms  # noqa: E402
+import restart_rows  # noqa: E402
 import txn_rows  # noqa: E402
 import type_rows  # noqa: E402
 import version_rows  # noqa: E402
@@ -332,6 +333,7 @@ ROWS = {
     "readonly": row_readonly,
     "pins": row_pins,
     **log_rows.ROWS,
+    **restart_rows.ROWS,
     **txn_rows.ROWS,
     **type_rows.ROWS,
     **version_rows.ROWS,
@@ -352,11 +354,11 @@ def main():
     parser = argparse.ArgumentParser(description="Measures the bars of Verso against redis-server.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--gb", default="0.5", type=lambda text: [float(word) for word in text.split(",")],
-                        help="sizes of the data set for fork, private, stall, save-memory (0.5)")
+                        help="sizes of the data set for fork, private, stall, save-memory, restart (0.5)")
     parser.add_argument("--scale", default=1.0, type=float, help="of the key counts of the other rows (1.0)")
     parser.add_argument("--rounds", default=3, type=int, help="of the cpu row, of which the median counts (3)")
     parser.add_argument("--alone", action="store_true",
-                        help="rows fork and private: without Redis, for sizes where its save takes minutes")
+                        help="rows fork, private and restart: without Redis, for sizes where its save takes minutes")
     parser.add_argument("--first", action="store_true",
                         help="put the server before all others on its CPU in the row stall too (root)")
     parser.add_argument("--nice", default=0, type=int, help="of servers and generators; -10 on a busy machine (0)")

@@ -112,11 +112,16 @@ class MeasuredServer:
 
     def start(self, *arguments):
         self.directory = tempfile.mkdtemp(prefix=f"{self.name}-", dir=self.work)
+        self.arguments = arguments
+        return self.start_again()
+
+    def start_again(self):
+        """On what it has left."""
         self.log_path = os.path.join(self.work, f"{self.name}.log")
         for _ in range(5):
             self.port = resp.free_port()
             command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory,
-                       "--save", "", "--maxclients", "11000", *arguments]
+                       "--save", "", "--maxclients", "11000", *self.arguments]
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
@@ -130,7 +135,7 @@ class MeasuredServer:
         while self.process.poll() is None and time.monotonic() < end:
             try:
                 with self.client() as client:
-                    return client.command("PING") == b"PONG"
+                    return client.pipeline([("PING",)])[0] is not None  # -LOADING will do
             except OSError:
                 time.sleep(0.01)
         return False
@@ -150,11 +155,13 @@ class MeasuredServer:
         text = self.command("INFO", "everything").decode()
         return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
         if self.process is not None:
-            self.process.wait()
+            self.kill()
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
         self.process = self.directory = None
