@@ -66,9 +66,7 @@ void Server::Replayed() {
 }
 
 void Server::TakeOver(Result<RedisFiles> files) {
-  Status begun;
-  if (files) begun = takeover_.Start(*std::move(files));
-  if (!files) begun = std::move(files).error();
+  const Status begun = files ? takeover_.Start(*std::move(files)) : Status(files.error());
   if (!begun) return LoadFailed(begun.error().context);
   state_.loading = true;
   loop_.Wake();

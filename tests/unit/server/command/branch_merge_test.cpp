@@ -78,6 +78,7 @@ TEST_CASE(
 
   slices = 0;
   redis.between_slices = [&] {
+    if (slices == 200) return true;  // where slices get nowhere (sanitizers) it would never end
     redis("SET", "key:" + std::to_string(++slices * 7 % 3000), "main");
     if (slices % 3 == 0)
       redis.store().snapshots().Take("s" + std::to_string(slices), redis.store().branches().main(),
