@@ -54,6 +54,7 @@ class RdbFiles(resp.ServerCase):
             self.c.command(*words)
 
     def export(self, ref, name):
+        self.server.wait_loaded()  # a test before this one may have left a store
         self.assertEqual(self.c.command("SNAPSHOT", "EXPORT", ref, name), b"Background export started")
         info = wait_export(self.server)
         self.assertEqual((info["export_last_status"], info["export_last_error"]), ("ok", ""))

@@ -62,10 +62,6 @@ class RestartOnDemand(unittest.TestCase):
     def setUp(self):
         self.server.kill()
 
-    def wait_loaded(self):
-        resp.wait_until(lambda: self.server.info("persistence")["async_loading"] == "0",
-                        "all pages are in", 120)
-
     def test_the_first_reply_comes_at_once_and_is_right(self):
         reply, seconds = first_reply(self.server, "GET", "key:4711")
         self.assertEqual(reply, value_of(4711))
@@ -103,7 +99,7 @@ class RestartOnDemand(unittest.TestCase):
         first_reply(self.server, "PING")
         client = self.server.client()
         self.assertEqual(client.command("DEBUG", "DIGEST"), self.digest)
-        self.wait_loaded()
+        self.server.wait_loaded()
         self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")
 
     def test_a_background_save_is_queued(self):
@@ -113,7 +109,7 @@ class RestartOnDemand(unittest.TestCase):
         with self.assertRaisesRegex(resp.Error, "still being brought in"):
             client.command("SNAPSHOT", "EXPORT", "main", "out.rdb")
         self.assertEqual(self.server.info("persistence")["rdb_saves"], "0")
-        self.wait_loaded()
+        self.server.wait_loaded()
         resp.wait_until(lambda: self.server.info("persistence")["rdb_saves"] == "1", "it is saved", 120)
         self.assertEqual(client.command("DEBUG", "DIGEST"), self.digest)
 
@@ -170,7 +166,7 @@ class RestartOnDemand(unittest.TestCase):
             os.kill(loader, signal.SIGKILL)
         finally:
             os.kill(loader, signal.SIGCONT)
-        self.wait_loaded()
+        self.server.wait_loaded()
         resp.wait_until(lambda: self.server.info("clients")["connected_clients"] == "1", "they are gone")
         client = self.server.client()
         self.assertEqual(client.command("GET", "key:1"), value_of(1))
@@ -182,7 +178,7 @@ class RestartOnDemand(unittest.TestCase):
         client = self.server.client(timeout=120)
         for number in range(0, KEYS, KEYS // 200):
             self.assertEqual(client.command("GET", f"key:{number}"), value_of(number))
-        self.wait_loaded()
+        self.server.wait_loaded()
         self.assertIn("starting another one", self.server.log())
         self.assertEqual(client.command("DEBUG", "DIGEST"), self.digest)
 
@@ -200,7 +196,7 @@ class RestartOnDemand(unittest.TestCase):
         client.command("FLUSHALL")
         client.command("SET", "a", "b")
         self.assertEqual(client.command("DBSIZE"), 1)
-        self.wait_loaded()
+        self.server.wait_loaded()
         resp.wait_until(lambda: self.server.info("memory")["lazyfree_pending_objects"] == "0",
                         "the old pages are freed", 120)
         self.assertEqual(client.command("DEBUG", "AUDIT"), b"OK")

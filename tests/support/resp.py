@@ -344,6 +344,9 @@ class Server:
     def wait_saved(self):
         wait_until(lambda: self.info("persistence")["rdb_bgsave_in_progress"] == "0", "the save's end")
 
+    def wait_loaded(self):
+        wait_until(lambda: self.info("persistence")["async_loading"] == "0", "all pages are in", 120)
+
     def wait_exit(self, seconds=SECONDS_MAX):
         """The exit status, once the process has ended by itself."""
         try:
