@@ -182,6 +182,7 @@ class Case(unittest.TestCase):
 
 
 @unittest.skipIf(REDIS is None, "no redis-server here")
+@resp.saves_beside_a_log
 class FromRedis(Case):
     def redis(self, *arguments, directory=None):
         server = Redis("--appendonly", "yes", *arguments, directory=directory)
@@ -467,6 +468,7 @@ class Files(Case):
         client, _ = self.served(self.parts(file, manifest="# made by hand\n" + good[:-1] + " startoffset 7\nfile old seq 9 type h\n"))
         self.assertEqual(client.command("DBSIZE"), 2)
 
+    @resp.saves_beside_a_log
     def test_beside_a_dump(self):
         maker = self.verso(self.folder())
         maker.start()
@@ -507,6 +509,7 @@ class Files(Case):
         with server.client() as client:
             self.assertEqual(client.command("LLEN", "list:7"), 200)
 
+    @resp.saves_beside_a_log
     def test_what_is_acknowledged_stays_from_the_first_write_on(self):
         data = b"".join(encoded(("SET", f"key:{number}", "v" * 1000)) for number in range(20_000))
         server = self.verso(self.increments(data), "--appendonly", "yes")

@@ -61,6 +61,7 @@ class Log(unittest.TestCase):
                 self.assertGreater(int(info["log_records_replayed"]), 1000)
                 server.close()
 
+    @resp.saves_beside_a_log
     def test_a_save_takes_over_what_the_log_had(self):
         server = self.server()
         client = server.client()
@@ -103,6 +104,7 @@ class Log(unittest.TestCase):
         self.assertEqual(client.command("GET", "k"), b"in the transaction")
         self.assertEqual(client.command("ASOF", "side", "GET", "k"), b"1")
 
+    @resp.saves_beside_a_log
     def test_switching_on_and_off_at_run_time(self):
         server = resp.Server()
         self.addCleanup(server.close)
@@ -168,6 +170,7 @@ class Log(unittest.TestCase):
         self.assertLess(kept, 50)
         self.crash(server)
 
+    @resp.saves_beside_a_log
     def test_a_missing_segment_is_refused(self):
         server = self.server()
         client = server.client()
@@ -194,6 +197,7 @@ class Log(unittest.TestCase):
             client.command("WAITAOF", "1", "0", "0")
         self.assertEqual(client.command("WAITAOF", "0", "0", "0"), [0, 0])
 
+    @resp.saves_beside_a_log
     def test_a_log_that_grows_makes_a_save(self):
         server = self.server()
         client = server.client()
@@ -229,6 +233,7 @@ class Log(unittest.TestCase):
         lengths = server.client().pipeline([("LLEN", f"list:{number}") for number in range(97)])
         self.assertEqual(sum(lengths), 200_000)
 
+    @resp.saves_beside_a_log
     def test_a_dump_file_at_the_start_is_in_a_save(self):
         first = resp.Server()
         self.addCleanup(first.close)
