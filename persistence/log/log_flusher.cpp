@@ -62,7 +62,16 @@ Status LogFlusher::Start() {
     started = Error{ErrorCode::kIo, std::string("operation log: thread: ") + error.what()};
   }
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  // W7
+  for (uint32_t seen; started && (seen = threads_up_.load(std::memory_order_acquire)) < 2;) {
+    FutexWait(&threads_up_, seen, -1);
+  }
   return started;
+}
+
+void LogFlusher::TellUp() {
+  threads_up_.fetch_add(1, std::memory_order_release);
+  FutexWake(&threads_up_);
 }
 
 LogFlusher::~LogFlusher() {
@@ -119,6 +128,7 @@ LogFailure LogFlusher::failure() const {
 
 void LogFlusher::Run() {
   pthread_setname_np(pthread_self(), "log-flusher");
+  TellUp();
   while (true) {
     const uint32_t seen = wake_.load(std::memory_order_seq_cst);
     if (stop_.load(std::memory_order_acquire)) break;
@@ -509,6 +519,7 @@ void LogFlusher::Finish() {
 
 void LogFlusher::RunHelper() {
   pthread_setname_np(pthread_self(), "log-helper");
+  TellUp();
   while (true) {
     const uint32_t state = chore_state_.load(std::memory_order_acquire);
     if (state == kQuit) return;

@@ -18,6 +18,9 @@
 // W5 No room: the file is cut back to the end of the last batch, the batch stays, and is tried
 //    again twice a second.
 // W6 Neither thread allocates, logs or takes a lock.
+// W7 Start returns when both have begun their work: what the libraries do at a thread's beginning
+// may
+//    take locks, and a child forked meanwhile (a save) would wait for them for ever.
 #pragma once
 
 #include <atomic>
@@ -110,6 +113,7 @@ class LogFlusher {
     OwnedFd made;
   };
 
+  void TellUp();
   // The flusher's thread.
   void Run();
   void RunOnce();
@@ -188,6 +192,8 @@ class LogFlusher {
   std::atomic<bool> signalled_{false};
   std::atomic<uint32_t> progress_{0};
   std::atomic<uint32_t> waiters_{0};
+
+  std::atomic<uint32_t> threads_up_{0};
 
   // Whose chore_ is. kAsked: the helper's. Else the flusher's.
   static constexpr uint32_t kIdle = 0, kAsked = 1, kDone = 2, kQuit = 3;
