@@ -161,9 +161,12 @@ class Demo:
         started = time.monotonic()
         self.server.start(wait=False)
         first = resp.wait_until(self.any_reply, "a reply after the restart", SECONDS_MAX) - started
-        resp.wait_until(self.loaded, "everything is loaded", SECONDS_MAX)
-        figure("after kill -9", f"first reply {first * 1000:.0f} ms after the start, everything loaded "
-               f"after {(time.monotonic() - started) * 1000:.0f} ms")
+        resp.wait_until(self.serves, "clients are served", SECONDS_MAX)
+        served = time.monotonic() - started
+        # Pages come in behind it; a Redis has them all when it serves.
+        resp.wait_until(lambda: self.info().get("async_loading", "0") == "0", "everything is loaded", SECONDS_MAX)
+        figure("after kill -9", f"first reply {first * 1000:.0f} ms after the start, clients served after "
+               f"{served * 1000:.0f} ms, everything loaded after {(time.monotonic() - started) * 1000:.0f} ms")
         digest = self.command("DEBUG", "DIGEST")
         self.check("the digest is that of the snapshot", digest == self.digest, f"{digest} is not {self.digest}")
         size = self.command("DBSIZE")
@@ -186,7 +189,7 @@ class Demo:
                 raise AssertionError(f"the server ended:\n{self.server.log()}") from None
             return None
 
-    def loaded(self):
+    def serves(self):
         with resp.Client(self.server.port, timeout=SECONDS_MAX) as client:
             return not isinstance(client.pipeline([("PING",)])[0], resp.Error)
 

@@ -19,8 +19,8 @@ def run(*command, **options):
 
 def receive(client):
     """The payload of a SYNC that was sent; the connection has to end behind it."""
-    while (line := client._read_line()) == b"":
-        pass
+    while (line := client._read_line().lstrip(b"\n")) == b"":
+        pass  # a "\n" each second says that something is going on
     if line.startswith(b"-"):
         raise resp.Error(line[1:].decode())
     payload = client._take(int(line[1:]))
