@@ -16,13 +16,17 @@ void Slice::Fail(std::string_view code_and_text) {
   failed_ = true;
 }
 
-bool Slice::Spent() {
-  if (reply_->out().bytes_pending() >= output_bytes_max_) return true;
-  return (++calls_ & look_mask_) == 0 && MonotonicUs() >= deadline_us_;
+bool Slice::TimeIsUp() const {
+  if (time_is_up != nullptr) [[unlikely]]
+    return time_is_up();
+  return MonotonicUs() >= deadline_us_;
 }
 
-bool Slice::SpentNow() {
-  return reply_->out().bytes_pending() >= output_bytes_max_ || MonotonicUs() >= deadline_us_;
+bool Slice::Spent() {
+  if (reply_->out().bytes_pending() >= output_bytes_max_) return true;
+  return (++calls_ & look_mask_) == 0 && TimeIsUp();
 }
+
+bool Slice::SpentNow() { return reply_->out().bytes_pending() >= output_bytes_max_ || TimeIsUp(); }
 
 }  // namespace verso::server

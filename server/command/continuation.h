@@ -46,7 +46,12 @@ class Slice {
   // The same for steps that take long by themselves: reads the clock every time.
   bool SpentNow();
 
+  // Tests that must be repeatable ask this instead of the clock.
+  static inline bool (*time_is_up)() = nullptr;
+
  private:
+  bool TimeIsUp() const;
+
   ReplyWriter* reply_;
   uint64_t deadline_us_;
   size_t output_bytes_max_;

@@ -227,10 +227,11 @@ MergeStep BranchMerge::Run(const Spent& spent, uint64_t now_ms) {
     decided_ = true;
     place_ = {};
   }
-  while (applies()) {
-    if (const MergeStep step = Build(spent); step != MergeStep::kDone) return step;
-    if (const MergeStep step = MakeYoung(spent, true); step != MergeStep::kDone) return step;
+  // A comparison that was begun comes to its end first: half way its conflicts are not all.
+  while (into_next_ || applies()) {
     if (!into_next_) {
+      if (const MergeStep step = Build(spent); step != MergeStep::kDone) return step;
+      if (const MergeStep step = MakeYoung(spent, true); step != MergeStep::kDone) return step;
       const bool seen = versions_.into->head() == into_pin_.root();
       if (seen || rounds_ == kRoundsInSlices) break;
       ++rounds_;

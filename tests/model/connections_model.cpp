@@ -1,298 +1,99 @@
-// Goal: whatever many connections do one after the other (commands of all types, SELECT, EXEC, TXN
-// of both levels, snapshots, branches, ROLLBACK, RESET, PROMOTE, ASOF, saves, kills), each of them
-// gets the reply that a reference of plain copied maps says. Method: a Server without sockets, its
-// dispatcher and sessions; time moves by hand. The store of saves is a map of pages; a restart
-// builds a new Store from that map alone. Audits now and then, at restarts and at the end.
+// Goal: whatever many connections do one after the other (commands of all types, also those that
+// wait, SELECT, WATCH and EXEC, TXN of both levels, snapshots, branches, DIFF, MERGE, ROLLBACK,
+// RESET, PROMOTE, ASOF, saves, kills), each of them gets the reply that a reference of plain copied
+// maps says. Method: a Server without sockets, its dispatcher and sessions; time moves by hand, and
+// what runs in slices stops where chance says, for others to go on. The store of saves is a map of
+// pages; a restart builds a new Store from that map alone. Audits now and then, at restarts and at
+// the end.
 //
 // verso_model_connections_model [seeds] [steps] [first seed]
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
-#include "server/server.h"
-#include "storage/base/clock.h"
-#include "storage/base/monotonic_time.h"
-#include "storage/memory/save_walk.h"
-#include "storage/memory/size_class.h"
-#include "storage/memory/store.h"
-#include "tests/model/connections_reference.h"
-#include "tests/model/lines_content.h"
-#include "tests/model/model_run.h"
-#include "tests/support/run_command.h"
+#include "tests/model/connections_disk.h"
+
+#include "tests/model/connections_reading.h"
 
 namespace verso::server {
 namespace {
 
-using storage::Cell;
-using storage::Epoch;
-using storage::Random;
-using storage::ReadView;
-using storage::Ref;
-using storage::Store;
-
-using model::Fail;
-using model::g_seed;
-using model::g_step;
-
-uint64_t g_committed = 0;
-uint64_t g_conflicts = 0;
-
-// ---- the reference
-
-struct ModelBranch {
-  ModelContent content;
-  uint64_t line = 0;  // another one after each ROLLBACK and RESET
-};
-
-struct ModelSnapshot {
-  ModelContent content;
-  uint64_t moment_ms = 0;
-};
-
-struct ModelTxn {
-  bool read_only = false;
-  bool serializable = false;
-  ModelContent begin;
-  ModelContent own;
-  uint64_t moment_ms = 0;
-  uint64_t line = 0;
-  ModelTouched touched;
-};
-
-struct Connection {
-  Session session;
-  std::string branch = "main";
-  int db = 0;
-  std::optional<ModelTxn> txn;
-};
-
-struct Names {
-  std::map<std::string, ModelBranch> branches;
-  std::map<std::string, ModelSnapshot> snapshots;
-};
-
-// ---- the store of saves
-
-using PageKey = std::pair<Epoch, Cell>;
-
-struct Save {
-  storage::SaveStart start;
-  Names names;
-};
-
-class World {
+class World final : private ModelReading {
  public:
-  explicit World(uint64_t seed) : random_(seed) {
-    clock_.Set(1'700'000'000'000);
-    Start(storage::NewModelStore(&clock_));
-    names_.branches["main"];
-  }
+  explicit World(uint64_t seed) : ModelReading(seed) {}
 
   void Run(uint64_t steps) {
     for (g_step = 0; g_step < steps; ++g_step) {
-      clock_.Advance(random_.Below(30));
+      // A merge judges expiry by the moment at which it began, or decided a key anew.
+      if (merging_ == 0) clock_.Advance(random_.Below(30));
       server_->StartTurn(MonotonicUs());
+      EndWaits();
       Step();
       if (random_.Chance(1, 8)) store().Background(20);
       if (random_.Chance(1, 50)) Expire();
       if (random_.Chance(1, 400)) Audit();
     }
-    connections_.clear();
+    Disconnect();
     Audit();
   }
 
  private:
-  Store& store() { return server_->store(); }
-  uint64_t now_ms() const { return clock_.NowMs(); }
-
-  void Start(std::unique_ptr<Store> made) {
-    server_ = std::make_unique<Server>(Settings{}, &clock_, std::move(made), nullptr, "",
-                                       persistence::Id());
-    server_->StartTurn(MonotonicUs());
-    connections_.clear();
-    for (int i = 0; i < 6; ++i) connections_.push_back(std::make_unique<Connection>());
-  }
-
-  void Audit() {
-    const std::string fault = store().Audit();
-    if (!fault.empty()) Fail("audit: " + fault);
-  }
-
-  // ---- requests
-
-  std::string Send(Session& session, const Words& words) {
-    const std::vector<ByteView> views(words.begin(), words.end());
-    Outcome outcome;
-    return RunRequest(&server_->dispatcher(), server_->state(), session, RequestOf(views), &outcome,
-                      [](Continuation& rest, const ReadView& view, ReplyWriter& reply) {
-                        for (bool done = false; !done;) {
-                          Slice slice(&reply, ~size_t{0});
-                          done = rest.Run(view, slice);
-                        }
-                      });
-  }
-
-  // The bulks of an array that comes in any order, sorted.
-  static std::string Sorted(const std::string& reply) {
-    if (reply[0] != '*') return reply;
-    Words texts;
-    for (size_t at = reply.find('$'); at < reply.size();) {
-      const size_t end = reply.find("\r\n", at);
-      const size_t bytes = std::stoul(reply.substr(at + 1, end - at - 1));
-      texts.push_back(reply.substr(end + 2, bytes));
-      at = end + 4 + bytes;
-    }
-    std::sort(texts.begin(), texts.end());
-    return ModelArray(texts);
-  }
-
-  void Compare(const Words& words, std::string got, std::string wanted) {
-    const std::string& name = words[words[0] == "ASOF" ? 2 : 0];
-    if (name == "KEYS" || name == "SMEMBERS") {
-      got = Sorted(got);
-      wanted = Sorted(wanted);
-    }
-    if (got == wanted) return;
-    std::string line;
-    for (const std::string& word : words) line += word + " ";
-    Fail(line + "\n  replied " + got + "  instead of " + wanted);
-  }
-
-  void Expect(Connection& connection, const Words& words, const std::string& wanted) {
-    Compare(words, Send(connection.session, words), wanted);
-  }
-  void ExpectNumber(Connection& connection, const Words& words) {
-    const std::string reply = Send(connection.session, words);
-    if (reply[0] != ':') Compare(words, reply, ":<number>\r\n");
-  }
-
-  // ---- random words
-
-  std::string Pick(const char* prefix, uint64_t count) {
-    return prefix + std::to_string(random_.Below(count));
-  }
-  std::string Key() { return Pick("key:", 14); }
-  std::string Text() {
-    const uint64_t k = random_.Below(20);
-    if (k < 8) return std::to_string(random_.Below(100));
-    if (k < 19) return Pick("text:", 10);
-    return std::string(100 + random_.Below(6000), static_cast<char>('a' + random_.Below(5)));
-  }
-  ModelBranch& BranchOf(const Connection& connection) { return names_.branches[connection.branch]; }
-
-  Words ReadWords() {
-    switch (random_.Below(16)) {
-      case 0:
-      case 1:
-      case 2:
-        return {"GET", Key()};
-      case 3:
-        return {"LRANGE", Key(), "0", "-1"};
-      case 4:
-        return {"SMEMBERS", Key()};
-      case 5:
-        return {"HGET", Key(), Pick("field:", 6)};
-      case 6:
-        return {"HLEN", Key()};
-      case 7:
-        return {"ZRANGE", Key(), "0", "-1", "WITHSCORES"};
-      case 8:
-        return {"XRANGE", Key(), "-", "+"};
-      case 9:
-        return {"XLEN", Key()};
-      case 10:
-        return {"PTTL", Key()};
-      case 11:
-        return {"TYPE", Key()};
-      case 12:
-        return random_.Chance(1, 4) ? Words{"KEYS", "*"} : Words{"EXISTS", Key()};
-      case 13:
-        return random_.Chance(1, 4) ? Words{"DBSIZE"} : Words{"EXISTS", Key()};
-      default:
-        return {"EXISTS", Key()};
-    }
-  }
-
-  Words WriteWords() {
-    switch (random_.Below(24)) {
-      case 0:
-      case 1:
-      case 2:
-        return {"SET", Key(), Text()};
-      case 3:
-        return {"SET", Key(), Text(), "PX", std::to_string(1 + random_.Below(3000))};
-      case 4:
-        return {"APPEND", Key(), Text()};
-      case 5:
-        return {"INCR", Key()};
-      case 6:
-      case 7:
-        return {"DEL", Key()};
-      case 8:
-        return {"PEXPIRE", Key(), std::to_string(1 + random_.Below(3000))};
-      case 9:
-        return {"PERSIST", Key()};
-      case 10:
-        return {"RENAME", Key(), Key()};
-      case 11:
-        return {"COPY", Key(), Key(), "REPLACE"};
-      case 12:
-      case 13:
-        return {"RPUSH", Key(), Text()};
-      case 14:
-        return {random_.Chance(1, 2) ? "LPOP" : "LPUSH", Key(), Text()};
-      case 15:
-        return {"SADD", Key(), Text()};
-      case 16:
-        return {"SREM", Key(), Text()};
-      case 17:
-      case 18:
-        return {"HSET", Key(), Pick("field:", 6), Text()};
-      case 19:
-        return {"HDEL", Key(), Pick("field:", 6)};
-      case 20:
-        return {"ZADD", Key(), std::to_string(random_.Below(9)), Pick("member:", 8)};
-      case 21:
-        return {"ZREM", Key(), Pick("member:", 8)};
-      case 22:
-        return {"XADD", Key(), std::to_string(random_.Below(40) + 1) + "-0", "f", Text()};
-      default:
-        return {"XDEL", Key(), std::to_string(random_.Below(40) + 1) + "-0"};
-    }
-  }
-
   // ---- steps
 
   void Step() {
-    Connection& connection = *connections_[random_.Below(connections_.size())];
+    if (!answers_.empty()) Fail("a waiting client got " + answers_.begin()->second);
+    // One that waits can only hang up; there are never so many that nobody is left.
+    auto& place = connections_[random_.Below(connections_.size())];
+    if (random_.Chance(1, 500)) return Leave(place);
+    if (place->session.parked != nullptr) return Step();
+    ModelClient& connection = *place;
+    if (connection.rest != nullptr) return GoOn(connection);
     const uint64_t k = random_.Below(1000);
-    if (k < 820) {
+    if (k < 740) {
       Data(connection);
-    } else if (k < 830) {
+    } else if (k < 770) {
+      Block(connection);
+    } else if (k < 780) {
       const int db = static_cast<int>(random_.Below(kModelDatabases));
       Expect(connection, {"SELECT", std::to_string(db)}, kModelOk);
       connection.db = db;
-    } else if (k < 890) {
+    } else if (k < 840) {
       connection.txn ? EndTxn(connection) : Begin(connection);
-    } else if (k < 900) {
+    } else if (k < 850) {
       Asof(connection);
-    } else if (k < 940) {
+    } else if (k < 880) {
       Snapshots(connection);
-    } else if (k < 975) {
+    } else if (k < 890) {
+      Diff(connection);
+    } else if (k < 900) {
+      Walk(connection);
+    } else if (k < 925) {
       Branches(connection);
-    } else if (k < 985) {
+    } else if (k < 945) {
+      Merge(connection);
+    } else if (k < 963) {
+      Watch(connection);
+    } else if (k < 979) {
       Exec(connection);
-    } else if (k < 997) {
+    } else if (k < 985) {
+      Databases(connection);
+    } else if (k < 998) {
       Saving();
     } else {
       Restart();
     }
   }
 
-  void Data(Connection& connection) {
+  // It hangs up, whatever it is doing, and another one comes.
+  void Leave(std::unique_ptr<ModelClient>& place) {
+    std::erase_if(waiters_, [&](const auto& waiter) { return waiter.connection == place->id; });
+    if (place->merging) --merging_;
+    Connect(place);
+  }
+
+  void Data(ModelClient& connection) {
     const bool write = random_.Chance(1, 2);
-    Words words = write ? WriteWords() : ReadWords();
-    if (words[0] == "LPOP") words.pop_back();
+    Words words = write ? words_.Write() : words_.Read();
+    if (write && !waiters_.empty() && random_.Chance(1, 4)) words = WhatWakes();
     if (!connection.txn) {
       ModelTouched touched;
       ModelContent& content = BranchOf(connection).content;
@@ -301,19 +102,65 @@ class World {
           ModelRunner(&content, connection.db, now_ms(), &touched).Run(words);
       Expect(connection, words, wanted);
       content.Expire(now_ms());
+      Wrote(connection.branch, touched.written);
       return;
     }
+    InTxn(connection, words, write);
+  }
+
+  // Brings what somebody waits for, if it is sent in the same place.
+  Words WhatWakes() {
+    const ModelWaiter& waiter = waiters_[random_.Below(waiters_.size())];
+    const std::string& key = waiter.keys[random_.Below(waiter.keys.size())];
+    switch (waiter.kind) {
+      case ModelValue::Kind::kList:
+        return {"RPUSH", key, words_.Text()};
+      case ModelValue::Kind::kZset:
+        return {"ZADD", key, std::to_string(random_.Below(9)), words_.Pick("member:", 8)};
+      default:
+        return {"XADD", key, std::to_string(random_.Below(40) + 1) + "-0", "f", words_.Text()};
+    }
+  }
+
+  void InTxn(ModelClient& connection, const Words& words, bool write) {
     ModelTxn& txn = *connection.txn;
     if (write && txn.read_only) {
-      const std::string reply = Send(connection.session, words);
+      const std::string reply = Send(connection, words);
       if (!reply.starts_with("-VIEWREADONLY ")) Compare(words, reply, "-VIEWREADONLY");
       return;
     }
-    Expect(connection, words,
-           ModelRunner(&txn.own, connection.db, txn.moment_ms, &txn.touched).Run(words));
+    std::string wanted =
+        ModelRunner(&txn.own, connection.db, txn.moment_ms, &txn.touched).Run(words);
+    if (wanted == kModelWaits) wanted = ModelNoWait(words);
+    Expect(connection, words, wanted);
   }
 
-  void Begin(Connection& connection) {
+  // Commands that wait.
+  void Block(ModelClient& connection) {
+    const Words words = words_.Blocking();
+    if (connection.txn) return InTxn(connection, words, words[0] != "XREAD");
+    if (waiters_.size() == 3) return;
+    ModelTouched touched;
+    ModelContent& content = BranchOf(connection).content;
+    content.Expire(now_ms());
+    const std::string wanted = ModelRunner(&content, connection.db, now_ms(), &touched).Run(words);
+    if (wanted != kModelWaits) {
+      Expect(connection, words, wanted);
+      Wrote(connection.branch, touched.written);
+      return;
+    }
+    const std::string reply = Send(connection, words);
+    if (outcome_ != Outcome::kParked) Differ(words, reply, "waiting");
+    const auto stream = content.At({connection.db, words[words[0] == "XREAD" ? 4 : 1]});
+    ModelWaiter waiter = ModelWaiterOf(words, stream ? stream->last_id : 0, now_ms());
+    waiter.connection = connection.id;
+    waiter.branch = connection.branch;
+    waiter.db = connection.db;
+    waiters_.push_back(std::move(waiter));
+    ++g_counts.waits;
+  }
+
+  void Begin(ModelClient& connection) {
     ModelTxn txn;
     Words words = {"TXN", "BEGIN"};
     ModelBranch& branch = BranchOf(connection);
@@ -340,183 +187,411 @@ class World {
     connection.txn = std::move(txn);
   }
 
-  void EndTxn(Connection& connection) {
-    ModelTxn txn = *std::exchange(connection.txn, std::nullopt);
+  void EndTxn(ModelClient& connection) {
     const uint64_t k = random_.Below(10);
     if (k == 0) {
+      connection.txn.reset();
       Expect(connection, {"TXN", "ABORT"}, kModelOk);
       return;
     }
     if (k == 1) {
+      connection.txn.reset();
       Expect(connection, {"RESET"}, "+RESET\r\n");
       connection.branch = "main";
       connection.db = 0;
+      EndWatch(connection);
       return;
     }
-    ModelBranch& branch = BranchOf(connection);
-    branch.content.Expire(now_ms());
-    const auto changed = [&](const ModelKey& key) {
-      return branch.line != txn.line || txn.begin.At(key) != branch.content.At(key);
+    // What others change while the commit is prepared may be noticed, even if they take it back.
+    auto conflicts = std::make_shared<std::set<std::string>>();
+    const auto look = [this, &connection, conflicts] {
+      conflicts->merge(Conflicts(*connection.txn, BranchOf(connection)));
     };
+    look();
+    SendSliced(
+        connection, {"TXN", "COMMIT"},
+        [this, &connection, conflicts](const std::string& reply) {
+          Committed(connection, *conflicts, reply);
+        },
+        look);
+  }
+
+  std::set<std::string> Conflicts(const ModelTxn& txn, ModelBranch& branch) {
+    branch.content.Expire(now_ms());
     std::set<std::string> conflicts;
+    if (txn.read_only) return conflicts;
+    const auto differs = [&](const ModelKey& key) {
+      return txn.begin.At(key) != branch.content.At(key);
+    };
     std::set<ModelKey> looked(txn.touched.written.begin(), txn.touched.written.end());
     if (txn.serializable) {
       looked.insert(txn.touched.read.begin(), txn.touched.read.end());
       for (const int db : txn.touched.whole) {
         const auto at = static_cast<size_t>(db);
-        for (const auto* content : {&txn.begin, &branch.content}) {
+        for (const ModelContent* content : {&txn.begin, &std::as_const(branch.content)}) {
           for (const auto& [key, value] : content->databases[at]) {
-            if (txn.begin.At({db, key}) != branch.content.At({db, key})) conflicts.insert(key);
+            if (differs(ModelKey(db, key))) conflicts.insert(key);
           }
         }
       }
     }
     for (const ModelKey& key : looked) {
-      if (changed(key)) conflicts.insert(key.second);
+      if (branch.line != txn.line || differs(key)) conflicts.insert(key.second);
     }
-    if (txn.read_only) conflicts.clear();
+    return conflicts;
+  }
+
+  void Committed(ModelClient& connection, const std::set<std::string>& seen,
+                 const std::string& reply) {
+    const ModelTxn txn = *std::exchange(connection.txn, std::nullopt);
+    ModelBranch& branch = BranchOf(connection);
     const Words words = {"TXN", "COMMIT"};
-    const std::string reply = Send(connection.session, words);
-    if (conflicts.empty()) {
-      if (reply[0] != ':') Compare(words, reply, ":<version>\r\n");
-      ++g_committed;
-      for (const ModelKey& key : txn.touched.written) {
-        ModelDatabase& database = branch.content.databases[static_cast<size_t>(key.first)];
-        const std::optional<ModelValue> value = txn.own.At(key);
-        database.erase(key.second);
-        if (value) database[key.second] = *value;
-      }
-      branch.content.Expire(now_ms());
+    constexpr std::string_view kCode = "-TXNCONFLICT ";
+    if (reply.starts_with(kCode)) {
+      const std::string key = reply.substr(kCode.size(), reply.size() - kCode.size() - 2);
+      if (!seen.contains(key)) Differ(words, reply, seen.empty() ? ":<version>" : *seen.begin());
+      ++g_counts.conflicts;
       return;
     }
-    ++g_conflicts;
-    constexpr std::string_view kCode = "-TXNCONFLICT ";
-    const bool right =
-        reply.starts_with(kCode) && reply.ends_with("\r\n") &&
-        conflicts.contains(reply.substr(kCode.size(), reply.size() - kCode.size() - 2));
-    if (!right) Compare(words, reply, "-TXNCONFLICT " + *conflicts.begin() + "\r\n");
-  }
-
-  template <typename Map>
-  typename Map::iterator AnyOf(Map& map) {
-    auto at = map.begin();
-    std::advance(at, random_.Below(map.size()));
-    return at;
-  }
-
-  // A name that is there, with its content at its moment.
-  std::string AnyRef(ModelContent* content, uint64_t* moment_ms) {
-    *moment_ms = now_ms();
-    if (!names_.snapshots.empty() && random_.Chance(1, 2)) {
-      const auto at = AnyOf(names_.snapshots);
-      *content = at->second.content;
-      *moment_ms = at->second.moment_ms;
-      return at->first;
+    const std::set<std::string> now = Conflicts(txn, branch);
+    if (!now.empty()) Differ(words, reply, std::string(kCode) + *now.begin());
+    if (reply[0] != ':') Differ(words, reply, ":<version>");
+    ++g_counts.committed;
+    std::vector<ModelKey> changed;
+    for (const ModelKey& key : txn.touched.written) {
+      ModelDatabase& database = branch.content.databases[static_cast<size_t>(key.first)];
+      const std::optional<ModelValue> value = txn.own.At(key);
+      // One that it made and took away again was never there for others.
+      if (database.erase(key.second) != 0 || value) changed.push_back(key);
+      if (value) database[key.second] = *value;
     }
-    const auto at = AnyOf(names_.branches);
-    *content = at->second.content;
-    content->Expire(now_ms());
-    return at->first;
+    branch.content.Expire(now_ms());
+    Wrote(connection.branch, changed);
   }
 
-  void Asof(Connection& connection) {
-    ModelContent content;
-    uint64_t moment_ms = 0;
-    const std::string ref = AnyRef(&content, &moment_ms);
-    const Words read = ReadWords();
-    Words words = {"ASOF", ref};
-    words.insert(words.end(), read.begin(), read.end());
-    ModelTouched touched;
-    Expect(connection, words, ModelRunner(&content, connection.db, moment_ms, &touched).Run(read));
-  }
-
-  void Snapshots(Connection& connection) {
-    const std::string name = Pick("s:", 6);
+  void Snapshots(ModelClient& connection) {
+    const std::string name = words_.Pick("s:", 6);
     if (random_.Chance(1, 3)) {
       Expect(connection, {"SNAPSHOT", "DROP", name},
              ModelInteger(static_cast<int64_t>(names_.snapshots.erase(name))));
       return;
     }
-    ModelSnapshot snapshot;
-    const std::string ref = AnyRef(&snapshot.content, &snapshot.moment_ms);
-    ExpectNumber(connection, {"SNAPSHOT", "CREATE", name, "FROM", ref, "REPLACE"});
-    names_.snapshots[name] = std::move(snapshot);
+    const RefNow ref = AnyRef();
+    ExpectNumber(connection, {"SNAPSHOT", "CREATE", name, "FROM", ref.name, "REPLACE"});
+    names_.snapshots[name] = ref.at;
   }
+
+  // ---- branches
 
   bool InUse(const std::string& branch) const {
     return std::any_of(connections_.begin(), connections_.end(),
                        [&](const auto& connection) { return connection->branch == branch; });
   }
 
-  void Branches(Connection& connection) {
-    const std::string name = Pick("b:", 4);
+  void Branches(ModelClient& connection) {
+    const std::string name = words_.Pick("b:", 4);
     const bool there = names_.branches.contains(name);
     // Connections that no socket belongs to are not counted by BRANCH DROP.
     if (there && !InUse(name) && random_.Chance(1, 3)) {
       Expect(connection, {"BRANCH", "DROP", name}, ModelInteger(1));
-      names_.branches.erase(name);
+      FailWatches(names_.branches[name].line, nullptr);
+      names_.Drop(name);
       return;
     }
-    ModelContent content;
-    uint64_t moment_ms = 0;
-    const std::string ref = AnyRef(&content, &moment_ms);
-    content.Expire(now_ms());  // live again
+    RefNow ref = AnyRef();
+    ref.at.content.Expire(now_ms());  // live again
     if (!there) {
-      ExpectNumber(connection, {"BRANCH", "CREATE", name, "FROM", ref});
-      names_.branches[name] = {std::move(content), ++lines_};
+      ExpectNumber(connection, {"BRANCH", "CREATE", name, "FROM", ref.name});
+      names_.Fork(name, ref.at.content, ref.at.version);
       return;
     }
     const bool inside = connection.txn.has_value();
-    const auto refused = [&](const Words& words) {
-      const std::string reply = Send(connection.session, words);
-      if (!reply.ends_with("is not allowed in TXN\r\n")) Compare(words, reply, "not allowed");
-    };
-    switch (random_.Below(4)) {
+    switch (random_.Below(5)) {
       case 0:
       case 1: {
-        const Words words = {"BRANCH", "USE", random_.Chance(1, 2) ? "main" : name};
-        if (inside) return refused(words);
+        const Words words = {"BRANCH", "USE", random_.Chance(1, 4) ? "main" : name};
+        if (inside) return ExpectNotInTxn(connection, words);
         Expect(connection, words, kModelOk);
         connection.branch = words[2];
         return;
       }
       case 2: {
-        const Words words = {"BRANCH", "RESET", name, ref};
-        if (inside) return refused(words);
-        ExpectNumber(connection, words);
-        names_.branches[name] = {std::move(content), ++lines_};
+        const Words words = {"BRANCH", "RESET", name, ref.name};
+        if (inside) return ExpectNotInTxn(connection, words);
+        GoBack(connection, words, name, ref);
         return;
       }
+      case 3:
+        return Rename(connection, name, words_.Pick("b:", 4));
       default: {
-        if (inside) return refused({"BRANCH", "PROMOTE", name});
+        if (inside) return ExpectNotInTxn(connection, {"BRANCH", "PROMOTE", name});
         if (random_.Chance(1, 2)) {
-          Expect(connection, {"BRANCH", "PROMOTE", name}, kModelOk);
-          std::swap(names_.branches["main"], names_.branches[name]);
+          Promote(connection, name);
         } else {
-          ExpectNumber(connection, {"SNAPSHOT", "ROLLBACK", ref, "NOBACKUP"});
-          BranchOf(connection) = {std::move(content), ++lines_};
+          GoBack(connection, {"SNAPSHOT", "ROLLBACK", ref.name, "NOBACKUP"}, connection.branch,
+                 ref);
         }
       }
     }
   }
 
-  void Exec(Connection& connection) {
+  void GoBack(ModelClient& connection, const Words& words, const std::string& name,
+              const RefNow& ref) {
+    if (names_.IsUnclear(name, ref.at.version)) return;
+    ExpectNumber(connection, words);
+    FailWatches(names_.branches[name].line, nullptr);
+    names_.Restart(name, ref.at.content, ref.at.version);
+    Replaced(name, AllDatabases());
+  }
+
+  void Promote(ModelClient& connection, const std::string& name) {
+    Expect(connection, {"BRANCH", "PROMOTE", name}, kModelOk);
+    names_.Exchange("main", name);
+    for (const std::string& branch : {std::string("main"), name}) {
+      FailWatches(names_.branches[branch].line, nullptr);
+      Replaced(branch, AllDatabases());
+    }
+  }
+
+  void Rename(ModelClient& connection, const std::string& from, const std::string& to) {
+    const Words words = {"BRANCH", "RENAME", from, to};
+    if (from != to && names_.branches.contains(to)) {
+      const std::string reply = Send(connection, words);
+      if (!reply.starts_with("-BUSYNAME ")) Compare(words, reply, "-BUSYNAME");
+      return;
+    }
+    Expect(connection, words, kModelOk);
+    if (from == to) return;
+    names_.Rename(from, to);
+    for (const auto& other : connections_) {
+      if (other->branch == from) other->branch = to;
+    }
+    for (ModelWaiter& waiter : waiters_) {
+      if (waiter.branch == from) waiter.branch = to;
+    }
+  }
+
+  // ---- BRANCH MERGE
+
+  struct Merging {
+    Words words;
+    std::string from;
+    std::string into;
+    ModelConflicts mode = ModelConflicts::kFail;
+    bool dry = false;
+    // What is merged is what was there when it began; again, if either went on as another line.
+    uint64_t lines[2] = {};
+    ModelVersion version;
+    ModelContent content;
+    ModelContent base;
+    // What was in the target then, and before each slice since.
+    std::vector<ModelContent> into_seen;
+  };
+
+  bool BothThere(const Merging& merging) const {
+    return names_.branches.contains(merging.from) && names_.branches.contains(merging.into);
+  }
+
+  void BeginMerge(Merging* merging) {
+    if (!BothThere(*merging)) return;
+    ModelBranch& from = names_.branches[merging->from];
+    const uint64_t into_line = names_.branches[merging->into].line;
+    ModelContent& into = names_.branches[merging->into].content;
+    into.Expire(now_ms());
+    const bool again = merging->lines[0] == from.line && merging->lines[1] == into_line;
+    if (!again) merging->into_seen.clear();
+    merging->into_seen.push_back(into);
+    if (again) return;
+    merging->lines[0] = from.line;
+    merging->lines[1] = into_line;
+    from.content.Expire(now_ms());
+    merging->content = from.content;
+    merging->version = names_.HeadOf(from);
+    if (merging->from == merging->into) return;
+    merging->base = names_.BaseOf(merging->from, merging->into);
+    merging->base.Expire(now_ms());
+  }
+
+  void Merge(ModelClient& connection) {
+    auto merging = std::make_shared<Merging>();
+    merging->from = AnyOf(names_.branches)->first;
+    merging->into = connection.branch;
+    Words& words = merging->words;
+    words = {"BRANCH", "MERGE", merging->from};
+    if (random_.Chance(1, 2)) {
+      merging->into = AnyOf(names_.branches)->first;
+      words.insert(words.end(), {"INTO", merging->into});
+    }
+    static const char* const kModes[] = {"FAIL", "OURS", "THEIRS"};
+    merging->mode = static_cast<ModelConflicts>(random_.Below(3));
+    words.insert(words.end(), {"ONCONFLICT", kModes[static_cast<int>(merging->mode)]});
+    merging->dry = random_.Chance(1, 5);
+    if (merging->dry) words.emplace_back("DRYRUN");
+    if (connection.txn) return ExpectNotInTxn(connection, words);
+    BeginMerge(merging.get());
+    connection.merging = true;
+    ++merging_;
+    SendSliced(
+        connection, words,
+        [this, &connection, merging](const std::string& reply) {
+          connection.merging = false;
+          --merging_;
+          CheckMerge(*merging, reply);
+        },
+        [this, merging] { BeginMerge(merging.get()); });
+  }
+
+  void CheckMerge(const Merging& merging, const std::string& reply) {
+    if (!BothThere(merging)) {
+      if (!reply.starts_with("-NOREF ")) Differ(merging.words, reply, "-NOREF");
+      return;
+    }
+    ++g_counts.merges;
+    // A refusal may be for what others have taken back since.
+    if (merging.mode == ModelConflicts::kFail && !merging.dry && reply[0] == '-') {
+      ++g_counts.refused_merges;
+      const auto refuses = [&](const ModelContent& into) {
+        return IsMergeConflict(reply, Merged(merging, into).conflicts);
+      };
+      if (std::any_of(merging.into_seen.begin(), merging.into_seen.end(), refuses)) return;
+    }
+    ModelBranch& into = names_.branches[merging.into];
+    into.content.Expire(now_ms());
+    // DRYRUN tells of the moment at which it began.
+    ModelMergeResult result =
+        Merged(merging, merging.dry ? merging.into_seen.front() : into.content);
+    std::vector<std::string>& conflicts = result.conflicts;
+    std::sort(conflicts.begin(), conflicts.end());
+    const bool stops = merging.mode == ModelConflicts::kFail && !conflicts.empty();
+    // applied N conflicts KEY ... version N
+    Words flat = Flat(reply);
+    const std::string applied = std::to_string(stops ? 0 : result.applied.size());
+    if (flat.size() > 5) std::sort(flat.begin() + 3, flat.end() - 2);
+    Words wanted = {"applied", applied, "conflicts"};
+    wanted.insert(wanted.end(), conflicts.begin(), conflicts.end());
+    wanted.emplace_back("version");
+    if ((stops && !merging.dry) || flat.size() != wanted.size() + 1 ||
+        !std::equal(wanted.begin(), wanted.end(), flat.begin())) {
+      Differ(merging.words, reply, ModelArray(wanted));
+    }
+    if (merging.dry || merging.from == merging.into) return;
+    into.content = std::move(result.content);
+    names_.Merged(
+        {merging.from, merging.into, merging.version, names_.HeadOf(into), merging.content});
+    Wrote(merging.into, result.applied, true);
+  }
+
+  static ModelMergeResult Merged(const Merging& merging, const ModelContent& into) {
+    if (merging.from == merging.into) return {into, {}, {}};
+    return ModelMerge(merging.base, merging.content, into, merging.mode);
+  }
+
+  // -MERGECONFLICT n key ...: the first ten
+  static bool IsMergeConflict(const std::string& reply, std::vector<std::string> conflicts) {
+    const std::string begin = "-MERGECONFLICT " + std::to_string(conflicts.size()) + " ";
+    if (conflicts.empty() || !reply.starts_with(begin) || !reply.ends_with("\r\n")) return false;
+    size_t keys = 0;
+    for (size_t at = begin.size(); at < reply.size() - 2; ++keys) {
+      const size_t end = std::min(reply.find(' ', at), reply.size() - 2);
+      const auto found = std::find(conflicts.begin(), conflicts.end(), reply.substr(at, end - at));
+      if (found == conflicts.end()) return false;
+      conflicts.erase(found);
+      at = end + 1;
+    }
+    return keys == 10 || conflicts.empty();
+  }
+
+  // ---- WATCH, EXEC
+
+  void Watch(ModelClient& connection) {
+    Words words = {"WATCH", words_.Key(), words_.Key()};
+    if (connection.txn) return ExpectNotInTxn(connection, words);
+    if (random_.Chance(1, 8)) {
+      EndWatch(connection);
+      return Expect(connection, {"UNWATCH"}, kModelOk);
+    }
+    Expect(connection, words, kModelOk);
+    ModelBranch& branch = BranchOf(connection);
+    branch.content.Expire(now_ms());
+    for (size_t i = 1; i < words.size(); ++i) {
+      const ModelKey key = {connection.db, words[i]};
+      connection.watched.emplace(std::pair(branch.line, key), branch.content.At(key).has_value());
+    }
+  }
+
+  static void EndWatch(ModelClient& connection) {
+    connection.watched.clear();
+    connection.watch_failed = false;
+  }
+
+  // A key was written since, or has expired.
+  bool WatchFails(const ModelClient& connection) {
+    if (connection.watch_failed) return true;
+    for (auto& [name, branch] : names_.branches) {
+      branch.content.Expire(now_ms());
+      for (const auto& [place, live] : connection.watched) {
+        if (place.first == branch.line && live && !branch.content.At(place.second)) return true;
+      }
+    }
+    return false;
+  }
+
+  void Exec(ModelClient& connection) {
     if (connection.txn) {
       Expect(connection, {"MULTI"}, "-ERR 'multi' is not allowed in TXN\r\n");
       return;
     }
     Expect(connection, {"MULTI"}, kModelOk);
-    ModelContent& content = BranchOf(connection).content;
+    const bool fails = WatchFails(connection);
+    ModelContent content = BranchOf(connection).content;
     content.Expire(now_ms());
     ModelTouched touched;
     std::string wanted = "*3\r\n";
     for (int i = 0; i < 3; ++i) {
-      Words words = WriteWords();
-      if (words[0] == "LPOP") words.pop_back();
+      const Words words = random_.Chance(1, 8) ? words_.Blocking() : words_.Write();
       Expect(connection, words, "+QUEUED\r\n");
-      wanted += ModelRunner(&content, connection.db, now_ms(), &touched).Run(words);
+      const std::string reply = ModelRunner(&content, connection.db, now_ms(), &touched).Run(words);
+      wanted += reply == kModelWaits ? ModelNoWait(words) : reply;
     }
+    EndWatch(connection);
+    if (random_.Chance(1, 8)) return Expect(connection, {"DISCARD"}, kModelOk);
+    ++g_counts.execs;
+    if (fails) {
+      ++g_counts.failed_execs;
+      return Expect(connection, {"EXEC"}, kModelNullArray);
+    }
+    BranchOf(connection).content = std::move(content);
     Expect(connection, {"EXEC"}, wanted);
+    Wrote(connection.branch, touched.written);
+  }
+
+  // ---- whole databases
+
+  void Databases(ModelClient& connection) {
+    const int a = connection.db;
+    const int b = static_cast<int>(random_.Below(kModelDatabases));
+    Words words = {"FLUSHDB"};
+    const bool swap = random_.Chance(1, 2) && a != b;
+    if (swap) words = {"SWAPDB", std::to_string(a), std::to_string(b)};
+    if (connection.txn) return ExpectNotInTxn(connection, words);
+    Expect(connection, words, kModelOk);
+    ModelBranch& branch = BranchOf(connection);
+    branch.content.Expire(now_ms());
+    auto& databases = branch.content.databases;
+    if (swap) {
+      std::swap(databases[static_cast<size_t>(a)], databases[static_cast<size_t>(b)]);
+    } else {
+      databases[static_cast<size_t>(a)].clear();
+    }
+    ++names_.lines[branch.line].writes;
+    for (const auto& other : connections_) {
+      for (const auto& [place, live] : other->watched) {
+        const int db = place.second.first;
+        if (place.first != branch.line || (db != a && (!swap || db != b))) continue;
+        other->watch_failed |= live || branch.content.At(place.second);
+      }
+    }
+    if (swap) Replaced(connection.branch, {a, b});
   }
 
   // What the cron does.
@@ -528,6 +603,7 @@ class World {
             .ExpireDue(20, [](const storage::Key&) {});
       }
     }
+    Serve();
   }
 
   // ---- saves and restarts
@@ -539,58 +615,23 @@ class World {
       save_->names = names_;
       return;
     }
-    EndSave(random_.Chance(4, 5));
-  }
-
-  // The child reads everything late, and must find what stood there when the save began.
-  void EndSave(bool committed) {
-    const storage::SaveStart& start = save_->start;
+    const bool committed = random_.Chance(4, 5);
     if (committed) {
-      std::vector<Ref> pages;
-      if (!CollectSave(store().arena(), start.super_root, start.base, &pages)) Fail("save: walk");
-      for (const Ref& ref : pages) {
-        stored_[{ref.birth(), ref.cell()}] = std::string(store().arena().Resolve(ref), ref.size());
-      }
-      start.garbage.ForEach(store().arena(), [this](const Ref& ref) {
-        stored_.erase({ref.birth(), ref.cell()});
-      });
+      disk_.Commit(store(), save_->start);
       saved_ = std::move(save_->names);
-      saved_root_ = start.super_root;
-      saved_epoch_ = start.epoch;
     }
     store().EndSave(committed ? storage::SaveOutcome::kCommitted : storage::SaveOutcome::kFailed);
     save_.reset();
   }
 
   void Restart() {
-    if (saved_epoch_ == 0) return;
+    if (disk_.empty()) return;
+    ++g_counts.restarts;
     const Epoch epoch_next = store().epoch() + 1;
     save_.reset();
-    connections_.clear();
+    Disconnect();
     server_.reset();
-    std::unique_ptr<Store> made = storage::NewModelStore(&clock_);
-    std::map<uint64_t, std::pair<int, std::vector<uint64_t>>> slabs;
-    for (const auto& [key, bytes] : stored_) {
-      const int size_class = storage::ClassFor(bytes.size());
-      auto& [slab_class, runs] = slabs[key.second / storage::kSlabCells];
-      if (runs.empty()) {
-        slab_class = size_class;
-        runs.resize((storage::ClassRuns(size_class) + 63) / 64);
-      }
-      const size_t run = key.second % storage::kSlabCells /
-                         (storage::ClassBytes(size_class) / storage::kCellBytes);
-      runs[run / 64] |= uint64_t{1} << (run % 64);
-    }
-    for (const auto& [slab, image] : slabs) {
-      if (!made->arena().Restore({slab, image.first, image.second.data()})) Fail("restore: slab");
-    }
-    for (const auto& [key, bytes] : stored_) {
-      const Ref ref = Ref::Make(key.second, storage::PageKind::kValue, bytes.size(), key.first);
-      std::memcpy(made->arena().ResolveMutable(ref), bytes.data(), bytes.size());
-    }
-    const Status finished = made->FinishRestore({saved_root_, saved_epoch_, epoch_next});
-    if (!finished) Fail(finished.error().context);
-    Start(std::move(made));
+    Start(disk_.Start(&clock_, epoch_next));
     names_ = saved_;
     Audit();
     CheckAll();
@@ -598,56 +639,27 @@ class World {
 
   // Every key of every version.
   void CheckAll() {
-    Connection& connection = *connections_[0];
-    std::vector<std::pair<std::string, uint64_t>> refs;
+    const auto check = [this](const std::string& ref, ModelContent* content, uint64_t moment_ms) {
+      const auto missing = Missing(ref, content, moment_ms);
+      if (missing) Differ({(*missing)[0]}, (*missing)[1], (*missing)[2]);
+    };
     for (auto& [name, branch] : names_.branches) {
       branch.content.Expire(now_ms());
-      CheckVersion(connection, name, &branch.content, now_ms());
+      check(name, &branch.content, now_ms());
     }
     for (auto& [name, snapshot] : names_.snapshots) {
-      CheckVersion(connection, name, &snapshot.content, snapshot.moment_ms);
-    }
-    Expect(connection, {"SELECT", "0"}, kModelOk);
-  }
-
-  void CheckVersion(Connection& connection, const std::string& ref, ModelContent* content,
-                    uint64_t moment_ms) {
-    static const Words kReads[] = {{"GET"},
-                                   {"LRANGE", "0", "-1"},
-                                   {"SMEMBERS"},
-                                   {"HLEN"},
-                                   {"ZRANGE", "0", "-1", "WITHSCORES"},
-                                   {"XRANGE", "-", "+"}};
-    for (int db = 0; db < kModelDatabases; ++db) {
-      Expect(connection, {"SELECT", std::to_string(db)}, kModelOk);
-      const auto ask = [&](const Words& read) {
-        Words words = {"ASOF", ref};
-        words.insert(words.end(), read.begin(), read.end());
-        ModelTouched touched;
-        Expect(connection, words, ModelRunner(content, db, moment_ms, &touched).Run(read));
-      };
-      ask({"DBSIZE"});
-      for (const auto& [key, value] : content->databases[static_cast<size_t>(db)]) {
-        Words read = kReads[static_cast<size_t>(value.kind)];
-        read.insert(read.begin() + 1, key);
-        ask(read);
-        ask({"PTTL", key});
-      }
+      check(name, &snapshot.content, snapshot.moment_ms);
     }
   }
 
-  Random random_;
-  ManualClock clock_;
-  std::unique_ptr<Server> server_;
-  std::vector<std::unique_ptr<Connection>> connections_;
-  Names names_;
-  uint64_t lines_ = 0;
+  struct Save {
+    storage::SaveStart start;
+    ModelNames names;
+  };
+
   std::optional<Save> save_;
-  // What is on the disk.
-  std::map<PageKey, std::string> stored_;
-  Names saved_;
-  Ref saved_root_;
-  Epoch saved_epoch_ = 0;
+  ModelDisk disk_;
+  ModelNames saved_;
 };
 
 }  // namespace
@@ -656,11 +668,17 @@ class World {
 int main(int count, char** arguments) {
   using namespace verso;
   return model::RunSeeds(count, arguments, 10, 20'000, [](uint64_t steps) {
-    server::g_committed = server::g_conflicts = 0;
+    server::g_counts = {};
     server::World(model::g_seed).Run(steps);
-    std::printf("seed %llu: %llu transactions committed, %llu in conflict\n",
-                static_cast<unsigned long long>(model::g_seed),
-                static_cast<unsigned long long>(server::g_committed),
-                static_cast<unsigned long long>(server::g_conflicts));
+    const server::ModelCounts& c = server::g_counts;
+    const auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
+    std::printf(
+        "seed %llu: %llu transactions committed, %llu in conflict; %llu merges, %llu refused; %llu "
+        "diffs; %llu EXECs, %llu failed; %llu clients waited, %llu served; %llu commands in "
+        "slices; "
+        "%llu restarts\n",
+        number(model::g_seed), number(c.committed), number(c.conflicts), number(c.merges),
+        number(c.refused_merges), number(c.diffs), number(c.execs), number(c.failed_execs),
+        number(c.waits), number(c.served), number(c.in_slices), number(c.restarts));
   });
 }

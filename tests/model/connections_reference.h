@@ -74,6 +74,9 @@ std::string ModelArray(const Texts& texts) {
 
 inline const std::string kModelOk = "+OK\r\n";
 inline const std::string kModelNull = "$-1\r\n";
+inline const std::string kModelNullArray = "*-1\r\n";
+// Not a reply: there is nothing yet, the client waits.
+inline const std::string kModelWaits = "(waits)";
 inline const std::string kModelWrongType =
     "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
@@ -95,10 +98,14 @@ class ModelRunner {
       for (const auto& [key, value] : Here()) keys.push_back(key);
       return ModelArray(keys);
     }
-    key_ = words[1];
-    touched_.read.insert({db_, key_});
-    const auto found = Here().find(key_);
-    value_ = found != Here().end() ? &found->second : nullptr;
+    if (name == "FLUSHDB") {
+      Here().clear();
+      return kModelOk;
+    }
+    if (name == "BLPOP" || name == "BZPOPMIN") return PopFirst(words);
+    if (name == "BLMOVE") return Move(words);
+    if (name == "XREAD") return ReadStream(words);
+    LookAt(words[1]);
     if (const auto any = RunOnAny(words)) return *any;
     if (name == "SET") return Set(words);
     using Kind = ModelValue::Kind;
@@ -127,6 +134,12 @@ class ModelRunner {
   }
 
  private:
+  void LookAt(const std::string& key) {
+    key_ = key;
+    touched_.read.insert({db_, key_});
+    const auto found = Here().find(key_);
+    value_ = found != Here().end() ? &found->second : nullptr;
+  }
   ModelDatabase& Here() { return content_.databases[static_cast<size_t>(db_)]; }
   void Wrote(int db, const std::string& key) { touched_.written.emplace_back(db, key); }
   void Wrote() { Wrote(db_, key_); }
@@ -313,9 +326,83 @@ class ModelRunner {
     return ModelInteger(there ? 1 : 0);
   }
 
+  // ---- those that may wait
+
+  // BLPOP key ... timeout, BZPOPMIN key ... timeout
+  std::string PopFirst(const Words& words) {
+    const bool list = words[0] == "BLPOP";
+    for (size_t i = 1; i + 1 < words.size(); ++i) touched_.read.insert({db_, words[i]});
+    for (size_t i = 1; i + 1 < words.size(); ++i) {
+      LookAt(words[i]);
+      if (value_ == nullptr) continue;
+      if (value_->kind != (list ? ModelValue::Kind::kList : ModelValue::Kind::kZset)) {
+        return kModelWrongType;
+      }
+      Words found = {key_};
+      if (list) {
+        found.push_back(value_->list.front());
+        value_->list.erase(value_->list.begin());
+      } else {
+        const auto lowest =
+            std::min_element(value_->scores.begin(), value_->scores.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; });
+        found.push_back(lowest->first);
+        found.push_back(std::to_string(lowest->second));
+        value_->scores.erase(lowest);
+      }
+      Wrote();
+      EraseIf(list ? value_->list.empty() : value_->scores.empty());
+      return ModelArray(found);
+    }
+    return kModelWaits;
+  }
+
+  // BLMOVE from to LEFT RIGHT timeout
+  std::string Move(const Words& words) {
+    touched_.read.insert({db_, words[2]});
+    LookAt(words[1]);
+    if (value_ == nullptr) return kModelWaits;
+    const auto to = Here().find(words[2]);
+    if (value_->kind != ModelValue::Kind::kList ||
+        (to != Here().end() && to->second.kind != ModelValue::Kind::kList)) {
+      return kModelWrongType;
+    }
+    const std::string moved = value_->list.front();
+    value_->list.erase(value_->list.begin());
+    Wrote();
+    if (words[1] == words[2]) {
+      value_->list.push_back(moved);
+      return ModelBulk(moved);
+    }
+    EraseIf(value_->list.empty());
+    LookAt(words[2]);
+    Made(ModelValue::Kind::kList).list.push_back(moved);
+    return ModelBulk(moved);
+  }
+
+  // XREAD BLOCK timeout STREAMS key id
+  std::string ReadStream(const Words& words) {
+    LookAt(words[4]);
+    if (value_ == nullptr) return kModelWaits;
+    if (value_->kind != ModelValue::Kind::kStream) return kModelWrongType;
+    if (words[5] == "$") return kModelWaits;
+    std::string entries;
+    uint64_t count = 0;
+    for (auto at = value_->entries.upper_bound(std::stoull(words[5])); at != value_->entries.end();
+         ++at, ++count) {
+      entries += Entry(*at);
+    }
+    if (count == 0) return kModelWaits;
+    return "*1\r\n*2\r\n" + ModelBulk(key_) + "*" + std::to_string(count) + "\r\n" + entries;
+  }
+
+  static std::string IdText(uint64_t id) { return std::to_string(id) + "-0"; }
+  static std::string Entry(const std::pair<const uint64_t, std::string>& entry) {
+    return "*2\r\n" + ModelBulk(IdText(entry.first)) + ModelArray(Words{"f", entry.second});
+  }
+
   std::string OnStream(const Words& words) {
     const std::string& name = words[0];
-    const auto id_text = [](uint64_t id) { return std::to_string(id) + "-0"; };
     if (name == "XLEN") {
       return ModelInteger(value_ == nullptr ? 0 : static_cast<int64_t>(value_->entries.size()));
     }
@@ -323,9 +410,7 @@ class ModelRunner {
       std::string reply =
           "*" + std::to_string(value_ == nullptr ? 0 : value_->entries.size()) + "\r\n";
       if (value_ == nullptr) return reply;
-      for (const auto& [id, text] : value_->entries) {
-        reply += "*2\r\n" + ModelBulk(id_text(id)) + ModelArray(Words{"f", text});
-      }
+      for (const auto& entry : value_->entries) reply += Entry(entry);
       return reply;
     }
     const uint64_t id = std::stoull(words[2]);
@@ -338,7 +423,7 @@ class ModelRunner {
       value.entries[id] = words[4];
       value.last_id = id;
       ++value.added;
-      return ModelBulk(id_text(id));
+      return ModelBulk(IdText(id));
     }
     const bool there = value_ != nullptr && value_->entries.erase(id) != 0;
     if (there) {

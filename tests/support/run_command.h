@@ -36,13 +36,18 @@ inline std::string TakeText(OutputChain* out) {
   return text;
 }
 
+// One for all: making one for each request would mostly be the kernel's work.
+inline BufferPool& BuffersOfTests() {
+  static BufferPool pool;
+  return pool;
+}
+
 // The reply, with what is run later run to its end on a pinned version, as the event loop does it:
 // run_rest(continuation, view, reply).
 template <typename RunRest>
 std::string RunRequest(Dispatcher* dispatcher, const ServerState& state, Session& session,
                        const Request& request, Outcome* outcome, const RunRest& run_rest) {
-  BufferPool pool;
-  OutputChain out(&pool);
+  OutputChain out(&BuffersOfTests());
   ReplyWriter reply(&out, session.protocol);
   std::unique_ptr<Continuation> rest;
   *outcome = dispatcher->Run(request, session, reply, &rest);

@@ -121,6 +121,33 @@ TEST_CASE(
   CHECK(redis("BRANCH", "MERGE", "main", "INTO", "b") == "-NOREF no branch or snapshot 'b'\r\n");
 }
 
+TEST_CASE("BRANCH MERGE tells all conflicts when others cause them while it runs") {
+  CommandFixture redis;
+  constexpr int kKeys = 2000;
+  const auto set_all = [&redis](Session& session, ByteView value) {
+    for (int i = 0; i < kKeys; ++i) {
+      redis.RunAs(session, {"SET", "key:" + std::to_string(i), value});
+    }
+  };
+  set_all(redis.session(), "0");
+  Session branch = InBranch(redis, "b");
+  set_all(branch, "1");
+  // Every slice is one step.
+  Slice::time_is_up = [] {
+    static bool up = false;
+    return std::exchange(up, !up);
+  };
+  int slices = 0;
+  redis.between_slices = [&] {
+    if (slices++ == 0) set_all(redis.session(), "2");
+    return true;
+  };
+  const std::string reply = redis("BRANCH", "MERGE", "b");
+  Slice::time_is_up = nullptr;
+  CHECK(slices > 10);
+  CHECK(reply.starts_with("-MERGECONFLICT 2000 key:"));
+}
+
 TEST_CASE("BRANCH MERGE above maxmemory changes nothing") {
   CommandFixture redis(false);
   Session branch = InBranch(redis, "b");
