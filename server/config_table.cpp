@@ -133,10 +133,6 @@ std::string RefuseDaemonize(const Settings& settings) {
   if (!settings.daemonize) return "";
   return "this server stays in the foreground (use a service manager): daemonize must be no";
 }
-std::string RefusePolicy(const Settings& settings) {
-  if (settings.maxmemory_policy == 0) return "";
-  return "eviction is not in this version: maxmemory-policy must be noeviction";
-}
 
 using Kind = ConfigKind;
 
@@ -251,6 +247,16 @@ constexpr ConfigRow kRows[] = {
      .kind = Kind::kBool,
      .field = &Settings::lazyfree_lazy_user_flush,
      .changeable = true},
+    {.name = "lfu-decay-time",
+     .kind = Kind::kInteger,
+     .field = &Settings::lfu_decay_time,
+     .changeable = true,
+     .max = kIntMax},
+    {.name = "lfu-log-factor",
+     .kind = Kind::kInteger,
+     .field = &Settings::lfu_log_factor,
+     .changeable = true,
+     .max = kIntMax},
     {.name = "list-compress-depth",
      .kind = Kind::kInteger,
      .field = &Settings::list_compress_depth,
@@ -291,8 +297,13 @@ constexpr ConfigRow kRows[] = {
      .field = &Settings::maxmemory_policy,
      .changeable = true,
      .choices = kPolicies,
-     .choice_count = 8,
-     .refuse = &RefusePolicy},
+     .choice_count = 8},
+    {.name = "maxmemory-samples",
+     .kind = Kind::kInteger,
+     .field = &Settings::maxmemory_samples,
+     .changeable = true,
+     .min = 1,
+     .max = 64},
     {.name = "port", .kind = Kind::kInteger, .field = &Settings::port, .min = 0, .max = 65535},
     {.name = "protected-mode",
      .kind = Kind::kBool,
@@ -469,13 +480,10 @@ constexpr std::string_view kInert[] = {
     "latency-monitor-threshold",
     "latency-tracking",
     "latency-tracking-info-percentiles",
-    "lfu-decay-time",
-    "lfu-log-factor",
     "locale-collate",
     "lua-time-limit",
     "maxmemory-clients",
     "maxmemory-eviction-tenacity",
-    "maxmemory-samples",
     "min-replicas-max-lag",
     "min-replicas-to-write",
     "no-appendfsync-on-rewrite",

@@ -269,7 +269,7 @@ size_t Connection::ReadyOf(size_t count) {
   const TurnScratch& scratch = server_->scratch();
   size_t ready = count;
   for (size_t i = 0; i < count; ++i) {
-    const storage::Ref missing = MissingPage(server_->state(), session_, scratch.requests[i]);
+    const storage::Ref missing = MissingPage(server_->dispatcher(), session_, scratch.requests[i]);
     if (missing && ready == count) {
       missing_page_ = missing;
       ready = i;

@@ -243,6 +243,7 @@ void PersistenceSection(Server& server, Lines* out) {
   out->Add("garbage_pages", store.garbage_pages);
   out->Add("reclaim_backlog", store.reclaim_backlog);
   out->Add("pins", store.pins);
+  out->Add("pin_bytes", store.pin_bytes);
   out->Add("pin_oldest_age_ms",
            store.pin_oldest_moment_ms == 0 || store.pin_oldest_moment_ms > state.now_ms
                ? 0
@@ -268,7 +269,7 @@ void StatsSection(Server& server, Lines* out) {
   out->Add("expired_keys", state.changes.expired());
   out->Add("expired_stale_perc", "0.00");
   out->Add("expired_time_cap_reached_count", 0);
-  out->Add("evicted_keys", 0);
+  out->Add("evicted_keys", state.changes.evicted());
   out->Add("evicted_clients", 0);
   out->Add("keyspace_hits", state.environment.keyspace_hits);
   out->Add("keyspace_misses", state.environment.keyspace_misses);

@@ -23,7 +23,6 @@ struct Metrics {
   uint64_t bytes_out = 0;
   uint64_t reads = 0;
   uint64_t writes = 0;
-  uint64_t expired_keys = 0;
   uint64_t error_replies = 0;
   uint64_t unexpected_error_replies = 0;
   uint64_t query_buffer_disconnections = 0;

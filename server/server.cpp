@@ -253,6 +253,7 @@ bool Server::EndTurn() {
   for (size_t i = 0; i < flush_list_.size(); ++i) flush_list_[i]->Flush();
   flush_list_.clear();
   if (expire_more_) ExpireSome();
+  dispatcher_.eviction().Continue();
   const bool transfers_more = transfers_.Work();
   if (log_.replaying()) ReplaySome();
   const bool takeover_more = takeover_.Work();
@@ -264,8 +265,8 @@ bool Server::EndTurn() {
   Metrics& metrics = state_.metrics;
   ++metrics.turns;
   metrics.turn_us_max = std::max(metrics.turn_us_max, MonotonicUs() - turn_begin_us_);
-  return !ready_list_.empty() || expire_more_ || transfers_more || takeover_more ||
-         background_more_ || log_.replaying();
+  return !ready_list_.empty() || expire_more_ || dispatcher_.eviction().more() || transfers_more ||
+         takeover_more || background_more_ || log_.replaying();
 }
 
 // Continuations, and input that had to wait. All of them together get the turn's time, however many
@@ -511,7 +512,6 @@ bool Server::ExpireSomeOf(storage::Line& line) {
     if (consumer != nullptr) consumer->Begin(line.id(), expire_db_);
     const size_t gone = view.ExpireDue(kExpiredPerTurn, [](const storage::Key&) {});
     if (consumer != nullptr) consumer->End();
-    state_.metrics.expired_keys += gone;
     expire_more_ |= gone == kExpiredPerTurn;
   }
   return true;

@@ -9,6 +9,7 @@
 
 #include "server/command/command_context.h"
 #include "server/command/effect_unit.h"
+#include "server/eviction.h"
 #include "server/metrics.h"
 #include "server/session/blocked_keys.h"
 #include "server/session/session.h"
@@ -36,21 +37,23 @@ class ChangeTracker final : public storage::KeyObserver {
                        uint64_t changes) override;
 
   uint64_t changes() const { return changes_; }  // ever
-  // Those that were not deletions by expiry, which are recorded by themselves.
-  uint64_t changes_by_commands() const { return changes_ - expired_; }
+  // Those that were not deletions by expiry or eviction, which are recorded by themselves.
+  uint64_t changes_by_commands() const { return changes_ - expired_ - evicted_; }
   uint64_t changes_since_save() const { return changes_ - changes_at_save_; }
   uint64_t expired() const { return expired_; }
+  uint64_t evicted() const { return evicted_; }
   // A save has begun at a moment when changes() was `at`, and is through.
   void Saved(uint64_t at) { changes_at_save_ = at; }
   void set_consumer(EffectConsumer* consumer) { consumer_ = consumer; }
 
  private:
-  void RecordExpired(int db, const storage::Key& key);
+  void RecordRemoval(int db, const storage::Key& key);
 
   ServerState* state_;
   uint64_t changes_ = 0;
   uint64_t changes_at_save_ = 0;
   uint64_t expired_ = 0;
+  uint64_t evicted_ = 0;
   EffectConsumer* consumer_ = nullptr;
 };
 
@@ -89,6 +92,7 @@ struct ServerState {
   // Takes over what commands need from the settings, at the start and after CONFIG SET.
   void ApplySettings() {
     environment.databases = static_cast<int>(settings.databases);
+    store->set_access(Eviction::AccessRuleOf(settings));
     environment.bulk_bytes_max = settings.proto_max_bulk_len;
     environment.hll_sparse_bytes_max = settings.hll_sparse_max_bytes;
     slow_log.Configure(settings.slowlog_log_slower_than,

@@ -55,6 +55,9 @@ struct Settings {
   bool stop_writes_on_bgsave_error = true;
   uint64_t maxmemory = 0;
   int64_t maxmemory_policy = 0;  // index into the choices of its row
+  int64_t maxmemory_samples = 5;
+  int64_t lfu_log_factor = 10;
+  int64_t lfu_decay_time = 1;
   int64_t databases = 16;
   std::string arena_dir;
 

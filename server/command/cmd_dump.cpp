@@ -74,7 +74,6 @@ struct RestoreOptions {
   bool replace = false;
   bool absolute = false;
   std::optional<int64_t> idle_seconds;
-  // Looked at, but of no use as long as no policy counts how often keys are used.
   std::optional<int64_t> frequency;
 };
 
@@ -128,6 +127,18 @@ void EmitRestore(CommandContext& context, bool absolute, uint64_t deadline_ms) {
   context.effects().Emit(words);
 }
 
+// Each of the two counts under a policy of its kind.
+void SetAccess(WriteView& view, const Key& key, const RestoreOptions& options) {
+  const storage::AccessRule& rule = view.access();
+  if (options.idle_seconds && !rule.by_frequency()) {
+    const auto seconds = static_cast<uint64_t>(*options.idle_seconds);
+    view.SetClock(key, rule.OfIdle(seconds, view.moment_ms()));
+  } else if (options.frequency && rule.by_frequency()) {
+    const auto counter = static_cast<uint8_t>(*options.frequency);
+    view.SetClock(key, rule.OfFrequency(counter, view.moment_ms()));
+  }
+}
+
 // The value is built whole in a scratch line, where its faults are found; only then does the key
 // change, in a step that cannot fail.
 Outcome Restore(WriteView& view, CommandContext& context) {
@@ -158,9 +169,7 @@ Outcome Restore(WriteView& view, CommandContext& context) {
   } else {
     view.FindForWrite(key);  // what has expired there goes as such
     view.PublishFrom(aside, key, deadline_ms, kRestoreEvent);
-    if (options.idle_seconds) {
-      view.SetIdleSeconds(key, static_cast<uint64_t>(*options.idle_seconds));
-    }
+    SetAccess(view, key, options);
     EmitRestore(context, options.absolute, deadline_ms);
   }
   context.reply().Ok();

@@ -4,6 +4,7 @@
 #include "server/command/arg_reader.h"
 #include "server/command/command_families.h"
 #include "server/command/command_table.h"
+#include "server/command/dispatcher.h"
 #include "server/command/glob.h"
 #include "server/command/help_reply.h"
 #include "server/command/named_reply.h"
@@ -292,11 +293,8 @@ bool KeysOfTarget(CommandContext& context, std::vector<KeyPosition>* keys) {
     arguments = arguments.subspan(2);
     before += 2;
   }
-  const CommandEntry* entry = CommandTable::Get().Find(arguments[0]);
-  if (entry != nullptr && !entry->subcommands.empty() && arguments.size() > 1) {
-    const CommandEntry* subcommand = entry->FindSubcommand(arguments[1]);
-    if (subcommand != nullptr) entry = subcommand;
-  }
+  const CommandEntry* const entry = Dispatcher::EntryOf(
+      {.entry = CommandTable::Get().Find(arguments[0]), .arguments = arguments});
   std::string_view fault;
   if (entry == nullptr) {
     fault = "ERR Invalid command specified";

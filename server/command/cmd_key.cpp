@@ -229,17 +229,27 @@ Outcome ObjectEncoding(const ReadView& view, CommandContext& context) {
 }
 
 Outcome ObjectFreq(const ReadView& view, CommandContext& context) {
-  if (Peek(view, context, context.KeyAt(view, 2)).has_value()) return context.Fail(error::kNotLfu);
-  context.reply().Null();
+  const std::optional<uint16_t> clock = view.ClockOf(context.KeyAt(view, 2));
+  const storage::AccessRule& rule = view.access();
+  if (!clock.has_value()) {
+    context.reply().Null();
+  } else if (!rule.by_frequency()) {
+    return context.Fail(error::kNotLfu);
+  } else {
+    context.reply().Integer(rule.Frequency(*clock, view.moment_ms()));
+  }
   return Outcome::kDone;
 }
 
 Outcome ObjectIdletime(const ReadView& view, CommandContext& context) {
-  const Key key = context.KeyAt(view, 2);
-  if (Peek(view, context, key).has_value()) {
-    context.reply().Integer(static_cast<int64_t>(view.IdleSeconds(key).value_or(0)));
-  } else {
+  const std::optional<uint16_t> clock = view.ClockOf(context.KeyAt(view, 2));
+  const storage::AccessRule& rule = view.access();
+  if (!clock.has_value()) {
     context.reply().Null();
+  } else if (rule.by_frequency()) {
+    return context.Fail(error::kLfu);
+  } else {
+    context.reply().Integer(static_cast<int64_t>(rule.IdleSeconds(*clock, view.moment_ms())));
   }
   return Outcome::kDone;
 }

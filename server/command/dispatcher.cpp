@@ -21,9 +21,9 @@ void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage:
     return;
   }
   changes_ += event.changes;
-  if (event.klass == 'x') {
-    ++expired_;
-    RecordExpired(db, key);
+  if (event.klass == 'x' || event.klass == 'e') {
+    ++(event.klass == 'x' ? expired_ : evicted_);
+    RecordRemoval(db, key);
   }
   if ((state_->watches.size() | state_->blocked.size()) != 0) [[unlikely]] {
     const KeyPlace place{line.id(), db, key.bytes, key.hash};
@@ -32,7 +32,7 @@ void ChangeTracker::KeyChanged(const storage::Line& line, int db, const storage:
   }
 }
 
-void ChangeTracker::RecordExpired(int db, const storage::Key& key) {
+void ChangeTracker::RecordRemoval(int db, const storage::Key& key) {
   if (consumer_ == nullptr) return;
   const ByteView deletion[] = {"DEL", key.bytes};
   UnitWriter& unit = state_->unit;
@@ -204,7 +204,7 @@ CommandMetrics& Dispatcher::CountCall(const CommandEntry& entry, Session& sessio
 }
 
 std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& request,
-                                const Session& session) const {
+                                const Session& session) {
   const CommandSpec& row = *entry.row;
   if (!row.ArityFits(request.arguments.size()) || std::holds_alternative<std::monostate>(row.run)) {
     return error::WrongArity(entry.full_name);
@@ -224,8 +224,8 @@ std::string Dispatcher::Refusal(const CommandEntry& entry, const Request& reques
       flags &= transaction.flags_of_all | ~static_cast<uint64_t>(kLoading);
     }
     // A queue may take any amount of memory, so nothing is queued beyond the limit.
-    if ((!row.Has(kNotQueued) || (flags & kDenyOom) != 0) && OverMaxmemory(session)) {
-      return std::string(error::kOom);
+    if ((!row.Has(kNotQueued) || (flags & kDenyOom) != 0) && !MakeRoom(session)) {
+      return eviction_.Refusal();
     }
   }
   if (state_->loading && (flags & kLoading) == 0) return std::string(error::kLoading);
@@ -262,12 +262,6 @@ void Dispatcher::Refuse(const CommandEntry* entry, std::string_view text, Sessio
   CountError(reply);
 }
 
-bool Dispatcher::OverMaxmemory(const Session& session) const {
-  if (session.internal) return false;
-  const uint64_t maxmemory = state_->settings.maxmemory;
-  return maxmemory != 0 && state_->used_memory() > maxmemory;
-}
-
 Dispatcher::WriteNeed Dispatcher::NeedOf(const CommandSpec& row, const Request& request,
                                          const CommandContext& context, const ReadView& view) {
   WriteNeed need;
@@ -296,8 +290,11 @@ Outcome Dispatcher::RunWrite(const CommandSpec& row, const Request& request, Wri
   WriteView view(store, state_->LineOf(session), session.db, state_->now_ms);
   // Of an EXEC all is reserved; only what depends on the values could have come to need more since.
   if (!in_unit_ || row.reserve != nullptr) {
-    if ((!in_unit_ && row.Has(kDenyOom) && OverMaxmemory(session)) ||
-        !Reserve(NeedOf(row, request, context, view), row.flags)) {
+    if (!in_unit_ && row.Has(kDenyOom) && !MakeRoom(session)) {
+      reply.Error(eviction_.Refusal());
+      return Outcome::kDone;
+    }
+    if (!Reserve(NeedOf(row, request, context, view), row.flags)) {
       reply.Error(error::kOom);
       return Outcome::kDone;
     }

@@ -61,7 +61,7 @@ class Dispatcher {
   // For a unit that no write handler makes (BRANCH MERGE): room for so many keys of so many bytes
   // together, and maxmemory allows it. False: answer -OOM.
   bool ReserveForUnit(const Session& session, size_t payload_bytes, size_t keys) {
-    return !OverMaxmemory(session) && Reserve({.payload = payload_bytes, .keys = keys}, kDenyOom);
+    return MakeRoom(session) && Reserve({.payload = payload_bytes, .keys = keys}, kDenyOom);
   }
   // An error of a continuation counts as one of a command.
   void CountError(const ReplyWriter& reply);
@@ -73,6 +73,7 @@ class Dispatcher {
 
   // The request's entry, or that of its subcommand; null: unknown.
   static const CommandEntry* EntryOf(const Request& request);
+  bool IsExec(const Request& request) const { return request.entry == exec_; }
 
   ServerState& state() { return *state_; }
   Server* server() { return server_; }  // null: there are no clients
@@ -84,7 +85,11 @@ class Dispatcher {
 
   // Counts what happened since the last call to the command that ran: cycles are taken once per
   // command.
-  void StartTurn() { cycles_ = __builtin_ia32_rdtsc(); }
+  void StartTurn() {
+    cycles_ = __builtin_ia32_rdtsc();
+    eviction_.StartTurn();
+  }
+  Eviction& eviction() { return eviction_; }
 
  private:
   class AsideContinuation;
@@ -97,15 +102,14 @@ class Dispatcher {
   };
 
   // Empty: the gates 2-5 are open. Else the error.
-  std::string Refusal(const CommandEntry& entry, const Request& request,
-                      const Session& session) const;
+  std::string Refusal(const CommandEntry& entry, const Request& request, const Session& session);
   bool IsPaused(const CommandEntry& entry, const Session& session) const;
   void Refuse(const CommandEntry* entry, std::string_view text, Session& session,
               ReplyWriter& reply);
   std::string UnknownCommand(const Request& request) const;
   void Enqueue(const CommandEntry& entry, const Request& request, Transaction* transaction) const;
-  // What is replayed was within it.
-  bool OverMaxmemory(const Session& session) const;
+  // Under maxmemory; what is replayed was within it. False: to be refused.
+  bool MakeRoom(const Session& session) { return session.internal || eviction_.MakeRoom(); }
   static WriteNeed NeedOf(const CommandSpec& row, const Request& request,
                           const CommandContext& context, const storage::ReadView& view);
   // False: there is no room.
@@ -132,6 +136,7 @@ class Dispatcher {
                             uint64_t errors_before);
 
   ServerState* state_;
+  Eviction eviction_{state_};
   Server* server_;
   const CommandTable* table_;
   const CommandEntry* exec_;

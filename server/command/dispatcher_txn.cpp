@@ -51,8 +51,11 @@ Outcome Dispatcher::RunInTxn(const CommandSpec& row, const Request& request, Wri
                              CommandContext& context, Session& session, ReplyWriter& reply) {
   Store& store = *state_->store;
   Txn& txn = *session.txn;
-  if ((row.Has(kDenyOom) && OverMaxmemory(session)) ||
-      !Reserve(NeedOf(row, request, context, txn.View(session.db)), row.flags)) {
+  if (row.Has(kDenyOom) && !MakeRoom(session)) {
+    reply.Error(eviction_.Refusal());
+    return Outcome::kDone;
+  }
+  if (!Reserve(NeedOf(row, request, context, txn.View(session.db)), row.flags)) {
     reply.Error(error::kOom);
     return Outcome::kDone;
   }

@@ -1,7 +1,6 @@
 #include "server/command/page_needs.h"
 
 #include "server/command/command_table.h"
-#include "server/command/dispatcher.h"
 #include "server/session/transaction.h"
 #include "server/session/txn.h"
 #include "storage/memory/page_probe.h"
@@ -20,14 +19,15 @@ void ProbeKeys(const storage::ReadView& view, const Request& request, storage::P
 
 }  // namespace
 
-storage::Ref MissingPage(const ServerState& state, const Session& session, const Request& request) {
+storage::Ref MissingPage(Dispatcher& dispatcher, const Session& session, const Request& request) {
+  const ServerState& state = dispatcher.state();
   storage::PageProbe probe(state.store->arena());
   const storage::ReadView view =
       session.txn != nullptr ? session.txn->View(session.db) : state.HeadOf(session);
   const Transaction* const multi = session.transaction.get();
   if (multi == nullptr || !multi->open) {
     ProbeKeys(view, request, &probe);
-  } else if (request.entry != nullptr && request.entry->full_name == "exec") {
+  } else if (dispatcher.IsExec(request)) {
     for (const Request& queued : multi->queue) ProbeKeys(view, queued, &probe);
   }
   return probe.missing();

@@ -4,13 +4,13 @@
 // collections, the deadline index) it waits for where it stands.
 #pragma once
 
+#include "server/command/dispatcher.h"
 #include "server/command/request.h"
-#include "server/server_state.h"
 #include "server/session/session.h"
 
 namespace verso::server {
 
 // A page that is on its way now; null: none is known to be missing.
-storage::Ref MissingPage(const ServerState& state, const Session& session, const Request& request);
+storage::Ref MissingPage(Dispatcher& dispatcher, const Session& session, const Request& request);
 
 }  // namespace verso::server

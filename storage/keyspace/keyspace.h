@@ -26,6 +26,7 @@
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 #include "storage/index/hash_trie.h"
+#include "storage/memory/access_rule.h"
 #include "storage/memory/line.h"
 #include "storage/memory/line_root.h"
 #include "storage/types/content_hash.h"
@@ -79,6 +80,7 @@ class ReadView {
   uint64_t moment_ms() const { return moment_ms_; }
   const PageArena& arena() const { return *arena_; }
   const HashSecret& secret() const;
+  const AccessRule& access() const;
   bool pinned() const { return line_ == nullptr; }
 
   Key MakeKey(ByteView bytes) const;
@@ -107,8 +109,8 @@ class ReadView {
   // Of what a command on this key reads first: its entry, its value's upper pages.
   void Probe(const Key& key, PageProbe* probe) const;
 
-  // Seconds since the last touch / LFU counter, from the clocks outside the pages.
-  std::optional<uint64_t> IdleSeconds(const Key& key) const;
+  // Its access clock, which Store::access() explains; nullopt: no such key.
+  std::optional<uint16_t> ClockOf(const Key& key) const;
   // Bytes the key takes in the arena: entry share, runs and pages of the value.
   std::optional<uint64_t> MemoryUsage(const Key& key) const;
 
@@ -121,7 +123,7 @@ class ReadView {
   // An entry whether expired or not.
   std::optional<TrieEntry> FindEntry(const Key& key) const;
   bool Expired(uint64_t deadline_ms) const { return deadline_ms <= moment_ms_; }  // K1
-  uint16_t Clock() const { return static_cast<uint16_t>(moment_ms_ / 1000); }
+  uint16_t NewClock() const;
   void Touch(const TriePlace& place) const;
 
   const Store* store_;
@@ -192,12 +194,11 @@ class WriteView : public ReadView {
   // then it takes no longer for a large one.
   void PublishFrom(WriteView& scratch, const Key& key, uint64_t deadline_ms, const KeyEvent& event,
                    Epoch born_after = 0);
-  // As if the key had been touched last so long ago. The clocks reach back for 18 hours.
-  void SetIdleSeconds(const Key& key, uint64_t seconds);
+  void SetClock(const Key& key, uint16_t clock);
   // Says that a key was changed: exactly once per command and key, afterwards (K3).
   void NotifyChanged(const Key& key, const KeyEvent& event) { Changed(db_, key, event); }
   // The access clock of what is put now.
-  uint16_t clock() const { return Clock(); }
+  uint16_t clock() const { return NewClock(); }
 
   // Removes a live key. False if there is none (an expired entry is removed all the same, as
   // "expired").

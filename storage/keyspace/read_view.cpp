@@ -54,7 +54,9 @@ std::optional<TrieEntry> ReadView::FindEntry(const Key& key) const {
 }
 
 void ReadView::Touch(const TriePlace& place) const {
-  if (line_ != nullptr) arena_->Touch(place.leaf, place.slot, Clock());
+  if (line_ == nullptr) return;
+  const uint16_t before = *arena_->Clock(place.leaf, place.slot);
+  arena_->Touch(place.leaf, place.slot, store_->access().Used(before, moment_ms_));
 }
 
 std::optional<ValueView> ReadView::Find(const Key& key, Access access) const {
@@ -132,11 +134,15 @@ void ReadView::Probe(const Key& key, PageProbe* probe) const {
   if (const DatabaseRoot* root = Root()) TrieReader(*arena_, root->keys).Probe(key, probe);
 }
 
-std::optional<uint64_t> ReadView::IdleSeconds(const Key& key) const {
+std::optional<uint16_t> ReadView::ClockOf(const Key& key) const {
   const std::optional<TrieEntry> entry = FindEntry(key);
   if (!entry || Expired(entry->value.deadline_ms)) return std::nullopt;
-  return static_cast<uint16_t>(Clock() - *arena_->Clock(entry->place.leaf, entry->place.slot));
+  return *arena_->Clock(entry->place.leaf, entry->place.slot);
 }
+
+const AccessRule& ReadView::access() const { return store_->access(); }
+
+uint16_t ReadView::NewClock() const { return access().OfNew(moment_ms_); }
 
 std::optional<uint64_t> ReadView::MemoryUsage(const Key& key) const {
   const std::optional<TrieEntry> entry = FindEntry(key);

@@ -53,7 +53,7 @@ void WriteView::MoveDeadline(DatabaseRoot* root, const Key& key, uint64_t from_m
 void WriteView::PutValue(int db, const Key& key, const ValueView& value) {
   DatabaseRoot* root = WritableRoot(db);
   const TriePutResult put =
-      TrieWriter(*writable_line_, &root->keys, store_->secret()).Put(key, value, Clock());
+      TrieWriter(*writable_line_, &root->keys, store_->secret()).Put(key, value, NewClock());
   // Refused only when 255 keys share all 64 bits of a hash under a secret nobody outside knows.
   VERSO_CHECK(put.outcome != TriePutOutcome::kRefused);
   if (put.outcome == TriePutOutcome::kInserted) {

@@ -83,12 +83,9 @@ void WriteView::PublishFrom(WriteView& scratch, const Key& key, uint64_t deadlin
   Changed(db_, key, event);
 }
 
-void WriteView::SetIdleSeconds(const Key& key, uint64_t seconds) {
+void WriteView::SetClock(const Key& key, uint16_t clock) {
   const std::optional<TrieEntry> entry = FindEntry(key);
-  if (!entry) return;
-  constexpr uint64_t kMax = std::numeric_limits<uint16_t>::max();
-  const auto ago = static_cast<uint16_t>(std::min(seconds, kMax));
-  arena_->Touch(entry->place.leaf, entry->place.slot, static_cast<uint16_t>(Clock() - ago));
+  if (entry) arena_->Touch(entry->place.leaf, entry->place.slot, clock);
 }
 
 std::optional<TrieMutableValue> WriteView::MutateValue(const Key& key) {

@@ -161,10 +161,14 @@ void Store::UnpinIndex(Line& line, size_t index) {
     return;
   }
   if (before == nullptr) {
-    for (const DeadBucket& bucket : dead) reclaimer_->AddChain(&line, bucket.chunks);
+    for (const DeadBucket& bucket : dead) {
+      ForgetPinned(line, bucket);
+      reclaimer_->AddChain(&line, bucket.chunks);
+    }
     return;
   }
   while (!dead.empty() && dead.back().first > before->epoch) {
+    ForgetPinned(line, dead.back());
     reclaimer_->AddChain(&line, dead.back().chunks);
     dead.pop_back();
   }
@@ -201,7 +205,10 @@ void Store::MergeBuckets(const Line& line, DeadBuckets* to, const DeadBuckets& f
 }
 
 void Store::Discard(const Line& line, DeadBuckets* buckets) {
-  for (const DeadBucket& bucket : *buckets) reclaimer_->AddDiscard(line, bucket.chunks);
+  for (const DeadBucket& bucket : *buckets) {
+    ForgetPinned(line, bucket);
+    reclaimer_->AddDiscard(line, bucket.chunks);
+  }
   buckets->clear();
 }
 
@@ -283,7 +290,13 @@ void Store::TakeOver(Line* line) {
   reclaimer_->LineTakenOver(line, child);
   const DeadBucket inherited = child->inherited_;
   child->inherited_ = line->inherited_;
+  const Epoch forked = child->fork_;
   child->fork_ = line->fork_;
+  for (const storage::Pin& held : child->pins_) {  // what was the line's is the child's own now
+    for (const DeadBucket& bucket : held.dead) {
+      if (bucket.first == forked && forked > child->fork_) bytes_pinned_ += bucket.bytes;
+    }
+  }
   child->parent_ = line->parent_;
   child->UpdateFrozen();
   reclaimer_->AddChain(
@@ -319,7 +332,7 @@ bool Store::DropDead(Line& line, const Ref& ref, Epoch died) {
     FreePage(ref);
     return true;
   }
-  AddDead(&last.dead, first->epoch, ref);
+  AddDead(line, &last.dead, first->epoch, ref);
   return false;
 }
 
@@ -332,11 +345,15 @@ void Store::AddInherited(Line& line, const Ref& ref, Epoch died) {
   if (end == line.pins_.begin()) {
     AppendEntry(&line.inherited_, ref);
   } else {
-    AddDead(&(end - 1)->dead, line.fork_, ref);
+    AddDead(line, &(end - 1)->dead, line.fork_, ref);
   }
 }
 
-void Store::AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref) {
+void Store::ForgetPinned(const Line& line, const DeadBucket& bucket) {
+  if (bucket.first > line.fork_) bytes_pinned_ -= bucket.bytes;
+}
+
+void Store::AddDead(const Line& line, DeadBuckets* buckets, Epoch first, const Ref& ref) {
   auto at =
       std::lower_bound(buckets->begin(), buckets->end(), first,
                        [](const DeadBucket& bucket, Epoch epoch) { return bucket.first < epoch; });
@@ -345,6 +362,7 @@ void Store::AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref) {
   }
   ++at->pages;
   at->bytes += RunBytes(ref.size());
+  if (first > line.fork_) bytes_pinned_ += RunBytes(ref.size());
   AppendEntry(&*at, ref);
 }
 
@@ -407,6 +425,22 @@ void Store::DrainBackground() {
   }
 }
 
+bool Store::reclaiming() const { return reclaimer_->backlog() != 0; }
+
+Store::PinPlace Store::LargestPin() const {
+  PinPlace largest;
+  for (const auto& line : lines_) {
+    for (const storage::Pin& pin : line->pins_) {
+      uint64_t bytes = 0;
+      for (const DeadBucket& bucket : pin.dead) {
+        if (bucket.first > line->fork_) bytes += bucket.bytes;
+      }
+      if (bytes > largest.bytes) largest = {line.get(), pin.epoch, bytes};
+    }
+  }
+  return largest;
+}
+
 StoreStats Store::stats() const {
   StoreStats stats;
   stats.pages_copied = pages_copied_;
@@ -415,6 +449,7 @@ StoreStats Store::stats() const {
   stats.lines = lines_.size() - 1;
   stats.reclaim_backlog = reclaimer_->backlog();
   stats.garbage_pages = garbage_->count();
+  stats.pin_bytes = bytes_pinned_;
   for (const auto& line : lines_) {
     if (line.get() == meta_) continue;
     stats.pins += line->pins_.size();

@@ -22,6 +22,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/hash.h"
 #include "storage/base/result.h"
+#include "storage/memory/access_rule.h"
 #include "storage/memory/line.h"
 #include "storage/memory/page_arena.h"
 #include "storage/memory/reclaimer.h"
@@ -90,6 +91,7 @@ struct StoreStats {
   uint64_t pages_released_early = 0;  // behind the writer of a save
   uint64_t pins = 0;
   uint64_t pin_oldest_moment_ms = 0;  // 0: none
+  uint64_t pin_bytes = 0;             // that only pins hold
   uint64_t lines = 0;
   uint64_t reclaim_backlog = 0;  // items of the background queue
   uint64_t garbage_pages = 0;    // waiting for the next save
@@ -105,6 +107,8 @@ class Store {
   const PageArena& arena() const { return *arena_; }
   const HashSecret& secret() const { return secret_; }
   const Clock& clock() const { return *clock_; }
+  const AccessRule& access() const { return access_; }
+  void set_access(const AccessRule& rule) { access_ = rule; }
   Line& main() { return *main_; }
   const Line& main() const { return *main_; }
   Epoch epoch() const { return epoch_; }
@@ -147,6 +151,16 @@ class Store {
   // The line has no head any more; it lives on without one as long as pins hold it (V10). The
   // pointer may be dead afterwards.
   void DropHead(Line* line);
+  // Bytes of pages that heads have left and pins still hold.
+  uint64_t bytes_pinned() const { return bytes_pinned_; }
+  // The pin behind which most of them went; null: none has any.
+  struct PinPlace {
+    const Line* line = nullptr;
+    Epoch epoch = 0;
+    uint64_t bytes = 0;
+  };
+  PinPlace LargestPin() const;
+  bool reclaiming() const;        // what heads have left is on its way to be free
   void ExchangeMain(Line* line);  // main() is now `line`, of which `main` is the name
   // Publication (V6): makes the subtree that `from` (a scratch line's slot) names the content of
   // *to (a slot in a writable page of `line`): pages with birth > both frozen are linked, the
@@ -207,7 +221,9 @@ class Store {
   // A page left the head of the line at epoch `died` (V4, V5).
   bool DropDead(Line& line, const Ref& ref, Epoch died);  // true: it is free
   void AddInherited(Line& line, const Ref& ref, Epoch died);
-  void AddDead(DeadBuckets* buckets, Epoch first, const Ref& ref);
+  void AddDead(const Line& line, DeadBuckets* buckets, Epoch first, const Ref& ref);
+  // The bucket is no pin's any more.
+  void ForgetPinned(const Line& line, const DeadBucket& bucket);
   void AppendEntry(DeadBucket* bucket, const Ref& entry);
   void FreePage(
       const Ref& ref);  // for good: to the arena, and to the garbage list if a save may contain it
@@ -216,6 +232,7 @@ class Store {
 
   std::unique_ptr<PageArena> arena_;
   const Clock* clock_ = nullptr;
+  AccessRule access_;
   HashSecret secret_;
   KeyObserver* observer_ = nullptr;
 
@@ -246,6 +263,7 @@ class Store {
   std::unique_ptr<RefList> garbage_taken_;  // handed to the running save
 
   uint64_t last_pinned_ms_ = 0;  // memory that a save has used is kept for the next one for a while
+  uint64_t bytes_pinned_ = 0;    // in the buckets of pins, but for what ancestors own
   uint64_t bytes_copied_ = 0;
   uint64_t pages_copied_ = 0;
   uint64_t pages_released_early_ = 0;

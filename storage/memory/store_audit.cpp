@@ -156,6 +156,7 @@ class StoreAudit {
     const std::string name = "line " + std::to_string(line.id());
     for (const storage::Pin& pin : line.pins()) {
       for (const DeadBucket& bucket : pin.dead) {
+        if (bucket.first > line.fork()) pinned_ += bucket.bytes;
         if (HeldBySaveAlone(pin)) {
           SavedPages(line, bucket.chunks);
           continue;
@@ -205,6 +206,7 @@ class StoreAudit {
         return Fail("page " + std::to_string(cell) + " is allocated and nobody has it");
     }
     if (bytes_ != store_.arena().bytes_allocated()) Fail("bytes allocated do not add up");
+    if (pinned_ != store_.bytes_pinned()) Fail("bytes that only pins hold do not add up");
   }
 
   Store& store_;
@@ -212,6 +214,7 @@ class StoreAudit {
   std::vector<bool> allocated_;
   std::vector<bool> seen_;
   size_t bytes_ = 0;
+  uint64_t pinned_ = 0;
 };
 
 std::string Store::Audit() { return StoreAudit(*this).Run(); }

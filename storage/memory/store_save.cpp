@@ -136,6 +136,7 @@ void Store::SweepSaveLists() {
     const DeadBucket own = pin->dead.back();
     if (own.first <= before || own.pages < 256) continue;
     pin->dead.pop_back();
+    ForgetPinned(*line, own);
     reclaimer_->AddSweep(line, own.chunks, save_epoch_ + 1);
   }
 }
@@ -184,6 +185,9 @@ Status StoreMeta::Rebuild(Store* store, const MetaTable& table) {
       pin.moment_ms = saved.moment_ms;
       pin.holders = 1;  // until it is known who survived
       pin.dead.assign(saved.dead.begin(), saved.dead.end());
+      for (const DeadBucket& bucket : pin.dead) {
+        if (bucket.first > line->fork_) store->bytes_pinned_ += bucket.bytes;
+      }
     }
     by_id[in.id] = line;
   }

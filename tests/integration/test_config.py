@@ -24,7 +24,7 @@ class Config(resp.ServerCase):
 
     def test_get(self):
         self.assertEqual(self.get("maxmemory"), {b"maxmemory": b"0"})
-        self.assertEqual(set(self.get("MAXMEMORY*")), {b"maxmemory", b"maxmemory-policy"})
+        self.assertEqual(set(self.get("MAXMEMORY*")), {b"maxmemory", b"maxmemory-policy", b"maxmemory-samples"})
         self.assertEqual(self.get("nosuch"), {})
         self.assertEqual(self.get("save"), {b"save": b""})
         self.assertEqual(self.get("appendonly"), {b"appendonly": b"no"})

@@ -66,7 +66,6 @@ TEST_CASE("config: what is wrong is named with file and line") {
   CHECK_THAT(Fault("dir \"a\n"), Catch::Matchers::Contains("Unbalanced quotes"));
   CHECK_THAT(Fault("maxmemory lots\n"), Catch::Matchers::Contains("memory value"));
   CHECK_THAT(Fault("appendfsync sometimes\n"), Catch::Matchers::Contains("always, everysec, no"));
-  CHECK_THAT(Fault("maxmemory-policy allkeys-lru\n"), Catch::Matchers::Contains("noeviction"));
   CHECK_THAT(Fault("loglevel loud\n"), Catch::Matchers::Contains("one of the following"));
   CHECK_THAT(Fault("include /no/such/file.conf\n"),
              Catch::Matchers::Contains("/no/such/file.conf"));

@@ -31,6 +31,12 @@ class Fixture {
 
   uint64_t Random(uint64_t n) { return random_() % n; }
   WriteView View(int db) { return WriteView(*store_, store_->main(), db, clock_.NowMs()); }
+  uint64_t IdleSeconds(const Key& key) {
+    return store_->access().IdleSeconds(View(0).ClockOf(key).value(), clock_.NowMs());
+  }
+  void SetIdleSeconds(const Key& key, uint64_t seconds) {
+    View(0).SetClock(key, store_->access().OfIdle(seconds, clock_.NowMs()));
+  }
 
   std::string RandomKey() {
     const uint64_t kind = Random(50);
@@ -274,14 +280,14 @@ TEST_CASE("reading and overwriting stamp the access clock, whatever the length")
     const Key key = f.View(0).MakeKey(name);
     f.View(0).SetString(key, std::string(size, 'a'), {}, kEvent);
     f.clock_.Advance(7'000);
-    REQUIRE(f.View(0).IdleSeconds(key) == 7);
+    REQUIRE(f.IdleSeconds(key) == 7);
     f.View(0).SetString(key, std::string(size, 'b'), {}, kEvent);
-    REQUIRE(f.View(0).IdleSeconds(key) == 0);
+    REQUIRE(f.IdleSeconds(key) == 0);
     f.clock_.Advance(3'000);
     REQUIRE(f.View(0).Find(key, Access::kPeek).has_value());
-    REQUIRE(f.View(0).IdleSeconds(key) == 3);
+    REQUIRE(f.IdleSeconds(key) == 3);
     REQUIRE(f.View(0).Find(key).has_value());
-    REQUIRE(f.View(0).IdleSeconds(key) == 0);
+    REQUIRE(f.IdleSeconds(key) == 0);
   }
 }
 
@@ -322,11 +328,11 @@ TEST_CASE("a key's idle time can be told") {
   REQUIRE(f.store_->ReserveForWrite(1 << 20, 8));
   const Key key = f.View(0).MakeKey("key");
   f.View(0).SetString(key, "x", {}, kEvent);
-  f.View(0).SetIdleSeconds(key, 1000);
-  REQUIRE(f.View(0).IdleSeconds(key) == 1000);
-  f.View(0).SetIdleSeconds(key, uint64_t{1} << 40);
-  REQUIRE(f.View(0).IdleSeconds(key) == 65535);
-  f.View(0).SetIdleSeconds(f.View(0).MakeKey("none"), 1);
+  f.SetIdleSeconds(key, 1000);
+  REQUIRE(f.IdleSeconds(key) == 1000);
+  f.SetIdleSeconds(key, uint64_t{1} << 40);
+  REQUIRE(f.IdleSeconds(key) == 65535);
+  f.SetIdleSeconds(f.View(0).MakeKey("none"), 1);
 }
 
 TEST_CASE("a key expires for reads at its deadline and goes with ExpireDue") {
