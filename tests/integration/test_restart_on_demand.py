@@ -163,9 +163,8 @@ class RestartOnDemand(unittest.TestCase):
                 client = self.server.client()
                 ask(client, *[("GET", f"key:{n}") for n in range(i, KEYS, KEYS // 50)])
                 client.close()
-            os.kill(loader, signal.SIGKILL)
         finally:
-            os.kill(loader, signal.SIGCONT)
+            os.kill(loader, signal.SIGKILL)
         self.server.wait_loaded()
         resp.wait_until(lambda: self.server.info("clients")["connected_clients"] == "1", "they are gone")
         client = self.server.client()
