@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import log_rows  # noqa: E402
 import measured_server as ms  # noqa: E402
+import pin_rows  # noqa: E402
 import restart_rows  # noqa: E402
 import txn_rows  # noqa: E402
 import type_rows  # noqa: E402
@@ -45,8 +46,8 @@ class Bench:
     def keys(self, count):
         return max(10_000, int(count * self.options.scale))
 
-    def server(self, name, *arguments):
-        server = ms.MeasuredServer(name, self.load_binary, self.work)
+    def server(self, name, *arguments, binary=None):
+        server = ms.MeasuredServer(name, self.load_binary, self.work, binary)
         self.servers.append(server)
         return server.start(*arguments)
 
@@ -333,6 +334,7 @@ ROWS = {
     "readonly": row_readonly,
     "pins": row_pins,
     **log_rows.ROWS,
+    **pin_rows.ROWS,
     **restart_rows.ROWS,
     **txn_rows.ROWS,
     **type_rows.ROWS,
@@ -357,6 +359,7 @@ def main():
                         help="sizes of the data set for fork, private, stall, save-memory, restart (0.5)")
     parser.add_argument("--scale", default=1.0, type=float, help="of the key counts of the other rows (1.0)")
     parser.add_argument("--rounds", default=3, type=int, help="of the cpu row, of which the median counts (3)")
+    parser.add_argument("--hold", default=60.0, type=float, help="seconds of the row long-txn; the bar is for 600 (60)")
     parser.add_argument("--alone", action="store_true",
                         help="rows fork, private and restart: without Redis, for sizes where its save takes minutes")
     parser.add_argument("--first", action="store_true",

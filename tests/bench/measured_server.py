@@ -100,11 +100,11 @@ def schedule_of(pid):
 
 
 class MeasuredServer:
-    """name: "verso" or "redis"; `load` is the compiled load generator."""
+    """name: "verso" or "redis"; `load` is the compiled load generator; `binary`, if it is another one than usual."""
 
-    def __init__(self, name, load, work):
+    def __init__(self, name, load, work, binary=None):
         self.name = name
-        self.binary = resp.SERVER_BINARY if name == "verso" else shutil.which("redis-server")
+        self.binary = binary or (resp.SERVER_BINARY if name == "verso" else shutil.which("redis-server"))
         self.load_binary = load
         self.work = work
         self.process = None

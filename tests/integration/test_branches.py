@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """BRANCH: lines beside main that are written, rolled back, promoted, saved and dropped."""
+import random
 import unittest
 
 import resp
@@ -209,6 +210,44 @@ class Branches(resp.ServerCase):
             self.assertEqual(c.command("BRANCH", "DROP", f"b{number * 37 % 100 + 1}"), 1)
         self.audit()
         self.assertEqual(c.command("DBSIZE"), 1)
+
+    def test_long_histories_leave_nothing_behind(self):
+        """The short form of the row `chains` of tests/bench: nothing in between may be needed for ever."""
+        c = self.c
+        c.pipeline([("SET", f"key:{number}", "main" * 10) for number in range(2000)])
+        digest, before = c.command("DEBUG", "DIGEST"), self.settled_memory()
+        chain = []
+        for number in range(1000):  # each goes on from a version of the line before
+            key = ("SET", f"key:{number * 7 % 2000}", f"{number}")
+            chain += [("SNAPSHOT", "CREATE", f"s:{number}"), key, ("SNAPSHOT", "ROLLBACK", f"s:{number}", "NOBACKUP")]
+        self.assertFalse([reply for reply in c.pipeline(chain) if isinstance(reply, resp.Error)])
+        self.assertEqual(c.command("DEBUG", "DIGEST"), digest)
+        deep = []
+        for number in range(100):
+            deep += [("BRANCH", "CREATE", f"b:{number}"), ("BRANCH", "USE", f"b:{number}"), ("SET", f"key:{number}", "b")]
+        self.assertFalse([reply for reply in c.pipeline(deep) if isinstance(reply, resp.Error)])
+        self.assertEqual([c.command("ASOF", f"b:{number}", "GET", "key:50") for number in (49, 50, 99)],
+                         [b"main" * 10, b"b", b"b"])
+        self.audit()
+        c.command("BRANCH", "USE", "main")
+        names = [("BRANCH", "DROP", f"b:{number}") for number in range(100)]
+        names += [("SNAPSHOT", "DROP", f"s:{number}") for number in range(1000)]
+        random.Random(5).shuffle(names)
+        self.assertEqual(c.pipeline(names), [1] * len(names))
+        self.audit()
+        self.assertEqual(c.command("DEBUG", "DIGEST"), digest)
+        # Paths of the last ones stay where they were copied to.
+        self.assertLess(abs(self.settled_memory() - before), before // 100)
+
+    def settled_memory(self):
+        """When what goes on in the background has come to its end."""
+        seen = []
+
+        def settled():
+            seen.append(int(self.server.info("memory")["used_memory_dataset"]))
+            return len(seen) > 3 and len(set(seen[-3:])) == 1
+        resp.wait_until(settled, "memory settles")
+        return seen[-1]
 
 
 class CommandLine(resp.ServerCase):

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "server/server.h"
 #include "tests/model/connections_disk.h"
 
 #include "tests/model/connections_reading.h"
