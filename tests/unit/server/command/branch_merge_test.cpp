@@ -40,6 +40,7 @@ TEST_CASE("BRANCH MERGE emits one unit that makes the same of another server") {
   redis.effect_words.clear();
   redis.units.clear();
   redis.events.clear();
+  Slice::time_is_up = [] { return false; };  // else a slow machine records the beginning as well
   CHECK(redis("BRANCH", "MERGE", "b").starts_with("*6\r\n$7\r\napplied\r\n:4\r\n"));
   CHECK(redis.units == std::vector<std::string>{"1 0"});
   CHECK(redis.events.size() == 4);
@@ -56,6 +57,7 @@ TEST_CASE("BRANCH MERGE emits one unit that makes the same of another server") {
   redis.effects.clear();
   CHECK(redis("BRANCH", "MERGE", "b").starts_with("*6\r\n$7\r\napplied\r\n:0\r\n"));
   CHECK(redis.effects == std::vector<std::string>{merged});
+  Slice::time_is_up = nullptr;
 }
 
 TEST_CASE(
