@@ -178,6 +178,9 @@ void PersistenceSection(Server& server, Lines* out) {
     out->Add("loading_total_pages", save.load_pages_total);
     out->Add("loading_loaded_pages", save.load_pages_done);
   }
+  out->Add("scrub_in_progress", state.loading || streaming ? 1 : 0);
+  out->Add("scrub_pages_verified", save.load_pages_done);
+  out->Add("scrub_pages_total", save.load_pages_total);
   out->Add("loading_served_after_ms", save.load_serving_ms);
   out->Add("loading_pages_awaited", save.load_pages_awaited);
   out->Add("current_cow_size", store.bytes_copied);

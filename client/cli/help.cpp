@@ -11,6 +11,7 @@ constexpr char kGeneral[] =
     "  <n> <command>      run a command n times\n"
     "  connect <h> <p>    talk to another server\n"
     "  bgsave --wait      save and show progress\n"
+    "  scrub [--wait]     how many saved pages are verified since the start\n"
     "  clear, exit, quit  clear the screen, leave\n"
     "  Tab completes command names and shows the arguments that are still to come.\n";
 

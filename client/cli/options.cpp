@@ -16,6 +16,7 @@ constexpr char kFooter[] =
     "  verso-cli --pipe < commands.resp\n"
     "  verso-cli --rdb backup.rdb\n"
     "  verso-cli bgsave --wait\n"
+    "  verso-cli scrub --wait\n"
     "  verso-cli diff yesterday main";
 
 struct Flags {

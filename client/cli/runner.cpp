@@ -7,6 +7,7 @@
 #include "client/cli/command_docs.h"
 #include "client/cli/diff_view.h"
 #include "client/cli/save_progress.h"
+#include "client/cli/scrub_progress.h"
 #include "client/cli/snapshot_table.h"
 #include "client/cli/terminal.h"
 
@@ -83,6 +84,11 @@ Outcome Runner::RunOnce(const std::vector<std::string>& args) {
   if (args.size() == 2 && Is(args, {"BGSAVE", "--WAIT"})) {
     const bool draws_bar = StdoutIsTty() && format_ == Format::kTty;
     const int status = SaveAndWait(session_->client(), draws_bar, stdout, stderr);
+    return status == 0 ? Outcome::kOk : Outcome::kFailed;
+  }
+  if (Is(args, {"SCRUB"}) && (args.size() == 1 || (args.size() == 2 && args[1] == "--wait"))) {
+    const bool draws = StdoutIsTty() && format_ == Format::kTty;
+    const int status = ShowScrub(session_->client(), args.size() == 2, draws, stdout, stderr);
     return status == 0 ? Outcome::kOk : Outcome::kFailed;
   }
   if (args.size() == 1 && Is(args, {"SNAPSHOTS"})) {

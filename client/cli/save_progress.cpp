@@ -1,10 +1,10 @@
 #include "client/cli/save_progress.h"
 
 #include <algorithm>
-#include <charconv>
 #include <thread>
 
 #include "client/cli/human_text.h"
+#include "client/cli/info_fields.h"
 
 namespace verso::cli {
 namespace {
@@ -15,29 +15,6 @@ using client::Result;
 
 constexpr std::chrono::milliseconds kPollInterval{100};
 constexpr int kBarCells = 30;
-
-std::optional<std::string_view> Field(std::string_view info, std::string_view name) {
-  while (!info.empty()) {
-    const size_t end = std::min(info.find('\n'), info.size());
-    std::string_view line = info.substr(0, end);
-    info.remove_prefix(std::min(end + 1, info.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) {
-      return line.substr(name.size() + 1);
-    }
-  }
-  return std::nullopt;
-}
-
-template <class T>
-std::optional<T> NumberField(std::string_view info, std::string_view name) {
-  const std::optional<std::string_view> text = Field(info, name);
-  if (!text) return std::nullopt;
-  T value = 0;
-  auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc()) return std::nullopt;
-  return value;
-}
 
 template <class... Args>
 std::string Printed(const char* format, Args... args) {
@@ -96,21 +73,21 @@ class ProgressView {
 }  // namespace
 
 Result<SaveStatus> ParseSaveStatus(std::string_view info) {
-  const std::optional<int> in_progress = NumberField<int>(info, "rdb_bgsave_in_progress");
-  const std::optional<std::string_view> last = Field(info, "rdb_last_bgsave_status");
+  const std::optional<int> in_progress = InfoNumber<int>(info, "rdb_bgsave_in_progress");
+  const std::optional<std::string_view> last = InfoField(info, "rdb_last_bgsave_status");
   if (!in_progress || !last) {
     return Error{ErrorCode::kType, "INFO persistence does not tell the state of the save"};
   }
   SaveStatus status;
   status.in_progress = *in_progress != 0;
   status.last_ok = *last == "ok";
-  status.pages_written = NumberField<uint64_t>(info, "save_pages_written");
-  status.bytes_written = NumberField<uint64_t>(info, "save_bytes_written");
-  if (auto progress = NumberField<double>(info, "save_progress")) {
+  status.pages_written = InfoNumber<uint64_t>(info, "save_pages_written");
+  status.bytes_written = InfoNumber<uint64_t>(info, "save_bytes_written");
+  if (auto progress = InfoNumber<double>(info, "save_progress")) {
     // A fraction, or percent once it is above 1.
     status.fraction = std::clamp(*progress > 1 ? *progress / 100 : *progress, 0.0, 1.0);
   }
-  status.error = Field(info, "save_last_error").value_or("");
+  status.error = InfoField(info, "save_last_error").value_or("");
   return status;
 }
 

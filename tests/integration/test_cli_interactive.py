@@ -217,6 +217,16 @@ class Interactive(resp.ServerCase):
         self.client().command("SET", "k", "v")
         self.assertRegex(resp.cli(self.server.port, "bgsave", "--wait"), rb"(?m)^BGSAVE ok  \d+ pages")
 
+    def test_scrub_tells_how_much_is_verified(self):
+        self.assertEqual(resp.cli(self.server.port, "scrub"), b"no saved pages to verify: the data set began empty\n")
+        with resp.Server() as server:
+            server.client().pipeline([("SET", f"k:{i}", b"x" * 1000) for i in range(20_000)])
+            server.client().command("SAVE")
+            server.restart()
+            told = resp.cli(server.port, "scrub", "--wait")
+            self.assertRegex(told, rb"^(\d{4,}) of \1 saved pages verified, 100.0%\n$")
+            self.assertEqual(resp.cli(server.port, "scrub"), told)
+
     def test_bgsave_tells_why_it_failed(self):
         with resp.Server() as server:
             with server.client() as client:
