@@ -288,6 +288,8 @@ void Persistence::OnMessage(const MessageBuffer::Message& message) {
     case MessageType::kSkipped:
     case MessageType::kCount:
     case MessageType::kDumpBytes:
+    case MessageType::kPlan:
+    case MessageType::kCommands:
       return;
     case MessageType::kCommitted:
       save_.pages_done = save_.pages_total = control_->pages_done.load(std::memory_order_relaxed);

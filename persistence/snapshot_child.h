@@ -53,6 +53,8 @@ enum class MessageType : unsigned char {
   kCount = 11,      // export: keys written (8)
   kServe = 12,      // loader: pages can be asked for; words of the image's table (4)
   kDumpBytes = 13,  // import: how many bytes of the file are the dump (8)
+  kPlan = 14,       // RESTORE-TO: what it begins with (server/restore_reader.h)
+  kCommands = 15,   // RESTORE-TO: commands of the operation log (the same)
 };
 
 // The child's end.

@@ -124,6 +124,40 @@ std::string GetSnapshotAuto(const Settings& settings) {
          std::to_string(settings.snapshot_auto_keep);
 }
 
+struct TimeUnit {
+  char letter;
+  int64_t seconds;
+};
+constexpr TimeUnit kTimeUnits[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+std::string SetRetain(Settings* settings, const std::vector<std::string>& words, bool) {
+  constexpr int64_t kSecondsMax = int64_t{366} * 86400;
+  const std::string wrong =
+      "appendonly-retain takes a time of up to 366 days with its unit (90s, 30m, 24h, 7d), or 0";
+  if (words.size() != 1 || words[0].empty()) return wrong;
+  std::string digits = words[0];
+  int64_t factor = 1;
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (digits.back() != unit.letter) continue;
+    factor = unit.seconds;
+    digits.pop_back();
+    break;
+  }
+  int64_t number = 0;
+  if (!ParseInteger(digits, &number) || number < 0 || number > kSecondsMax / factor) return wrong;
+  settings->appendonly_retain_seconds = number * factor;
+  return "";
+}
+
+std::string GetRetain(const Settings& settings) {
+  const int64_t seconds = settings.appendonly_retain_seconds;
+  if (seconds == 0) return "0";
+  const TimeUnit* unit = kTimeUnits;
+  while (seconds % unit->seconds != 0) ++unit;
+  return std::to_string(seconds / unit->seconds) + unit->letter;
+}
+
+constexpr ConfigSpecial kRetain = {&SetRetain, &GetRetain};
 constexpr ConfigSpecial kSnapshotAuto = {&SetSnapshotAuto, &GetSnapshotAuto};
 constexpr ConfigSpecial kSave = {&SetSave, &GetSave};
 constexpr ConfigSpecial kBind = {&SetBind, &GetBind};
@@ -168,6 +202,7 @@ constexpr ConfigRow kRows[] = {
      .choices = kAppendFsync,
      .choice_count = static_cast<int>(std::size(kAppendFsync))},
     {.name = "appendonly", .kind = Kind::kBool, .field = &Settings::appendonly, .changeable = true},
+    {.name = "appendonly-retain", .kind = Kind::kSpecial, .field = &kRetain, .changeable = true},
     {.name = "arena-dir", .kind = Kind::kText, .field = &Settings::arena_dir},
     {.name = "bind", .kind = Kind::kSpecial, .field = &kBind},
     {.name = "client-output-buffer-limit",

@@ -229,6 +229,11 @@ void PersistenceSection(Server& server, Lines* out) {
   out->Add("import_keys", transfers.import_keys);
   out->Add("import_last_status", transfers.import_failed ? "err" : "ok");
   out->Add("import_last_error", transfers.import_error);
+  const RestoreTo::Report restore = server.restore().report();
+  out->Add("restore_in_progress", restore.running ? 1 : 0);
+  out->Add("restore_commands", restore.commands);
+  out->Add("restore_last_status", restore.failed ? "err" : "ok");
+  out->Add("restore_last_error", restore.error);
   out->Add("save_resolving", save.resolving ? 1 : 0);
   out->Fixed("save_progress",
              save.pages_total == 0

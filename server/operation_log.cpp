@@ -31,7 +31,7 @@ void OperationLog::Configure(const std::string& dir, const persistence::Id& stor
 }
 
 Status OperationLog::StartReplay(uint64_t position) {
-  sequence_ = position;
+  sequence_ = saved_position_ = position;
   VERSO_TRY(auto reader, LogReader::Open(directory_, store_id_, position));
   reader_.emplace(std::move(reader));
   replay_ = std::make_unique<EffectReplay>(&server_->dispatcher(), &server_->state());
@@ -74,6 +74,7 @@ Status OperationLog::EndReplay() {
               state.now_ms - replay_began_ms_);
   }
   sequence_ = reader_->last_sequence();
+  carried_bytes_ = reader_->bytes_total();
   replay_->Finish();
   reader_.reset();
   replay_.reset();
@@ -92,6 +93,9 @@ Status OperationLog::SwitchOn(bool fresh) {
   options.memory = ClientMemory();
   VERSO_TRY(writer_, LogWriter::Open(options));
   ServerState& state = server_->state();
+  save_began_bytes_ = saved_bytes_ = 0;
+  Retain();
+  writer_->DropThrough(saved_position_);
   released_ = writer_->appended();
   caught_up_ms_ = state.now_ms;
   healthy_ = true;
@@ -136,7 +140,19 @@ void OperationLog::End() { writer_->End(); }
 void OperationLog::EndTurn() {
   if (writer_ == nullptr) return;
   writer_->Submit();
+  constexpr uint64_t kRetainMs = 1000;
+  if (server_->state().now_ms >= retain_looked_ms_ + kRetainMs || held_) Retain();
   Look();
+}
+
+void OperationLog::Retain() {
+  const ServerState& state = server_->state();
+  retain_looked_ms_ = state.now_ms;
+  const auto retain_ms = static_cast<uint64_t>(state.settings.appendonly_retain_seconds) * 1000;
+  uint64_t since_ms =
+      retain_ms == 0 ? UINT64_MAX : state.now_ms - std::min(state.now_ms, retain_ms);
+  if (held_) since_ms = 0;
+  writer_->KeepSince(since_ms);
 }
 
 void OperationLog::OnReady(uint32_t) {
@@ -198,14 +214,21 @@ void OperationLog::WaitDurable(int timeout_ms) {
 
 // ---- saving
 
-uint64_t OperationLog::BeginSave() { return writer_ != nullptr ? writer_->Rotate() : sequence_; }
+uint64_t OperationLog::BeginSave() {
+  if (writer_ == nullptr) return sequence_;
+  save_began_bytes_ = writer_->bytes_appended();
+  return writer_->Rotate();
+}
 
 void OperationLog::Saved(uint64_t position) {
+  saved_position_ = position;
+  carried_bytes_ = 0;
+  saved_bytes_ = save_began_bytes_;
   if (writer_ != nullptr) writer_->DropThrough(position);
 }
 
 uint64_t OperationLog::bytes_since_save() const {
-  return writer_ != nullptr ? writer_->bytes_total() : 0;
+  return writer_ != nullptr ? carried_bytes_ + writer_->bytes_appended() - saved_bytes_ : 0;
 }
 
 OperationLog::Report OperationLog::report() const {

@@ -78,6 +78,10 @@ class OperationLog final : public EffectConsumer, private PollTarget {
   uint64_t BeginSave();
   void Saved(uint64_t position);  // it is committed: what it contains is not needed here any more
   uint64_t bytes_since_save() const;
+  // While it is held no segment goes, however old (RESTORE-TO reads them).
+  void set_held(bool held) { held_ = held; }
+  const std::string& directory() const { return directory_; }
+  const persistence::Id& store_id() const { return store_id_; }
 
   // For INFO.
   struct Report {
@@ -96,6 +100,7 @@ class OperationLog final : public EffectConsumer, private PollTarget {
   void OnReady(uint32_t events) override;
   void Look();
   void LookAtHealth();
+  void Retain();
   Status EndReplay();
 
   Server* server_;
@@ -106,6 +111,14 @@ class OperationLog final : public EffectConsumer, private PollTarget {
   uint64_t released_ = 0;
   uint64_t caught_up_ms_ = 0;
   uint64_t replayed_ = 0;
+  uint64_t saved_position_ = 0;  // of the last committed save
+  // Bytes since the last committed save are those that a start has repeated, and what was appended
+  // since the save began; the segments may be more (appendonly-retain).
+  uint64_t carried_bytes_ = 0;
+  uint64_t save_began_bytes_ = 0;
+  uint64_t saved_bytes_ = 0;
+  uint64_t retain_looked_ms_ = 0;
+  bool held_ = false;
   bool healthy_ = true;
   bool congested_ = false;
 

@@ -106,7 +106,11 @@ Status RdbTransfers::StartSync(storage::PinHandle pin, ClientHandle client) {
 }
 
 Status RdbTransfers::StartImport(const std::string& path, ByteView name, ClientHandle client) {
-  return BeginImport(path, name, client, server_->state().now_ms, false);
+  if (server_->restore().running())
+    return Error{ErrorCode::kBusy, "a RESTORE-TO is running already"};
+  VERSO_TRY_STATUS(BeginImport(path, name, client, server_->state().now_ms, false));
+  RecordImport();
+  return {};
 }
 
 Status RdbTransfers::BeginImport(const std::string& path, ByteView name, ClientHandle client,

@@ -254,7 +254,7 @@ bool Server::EndTurn() {
   flush_list_.clear();
   if (expire_more_) ExpireSome();
   dispatcher_.eviction().Continue();
-  const bool transfers_more = transfers_.Work();
+  const bool transfers_more = transfers_.Work() | restore_.Work();
   if (log_.replaying()) ReplaySome();
   const bool takeover_more = takeover_.Work();
   const bool in_place = !state_.loading || log_.replaying() || takeover_.running();

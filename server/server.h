@@ -17,6 +17,7 @@
 #include "server/listener.h"
 #include "server/operation_log.h"
 #include "server/rdb_transfers.h"
+#include "server/restore_to.h"
 #include "server/save_control.h"
 #include "server/server_state.h"
 #include "server/snapshot_schedule.h"
@@ -115,6 +116,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   bool save_scheduled() const { return save_scheduled_; }
   SaveControl* saves() { return saves_.get(); }
   RdbTransfers& transfers() { return transfers_; }
+  RestoreTo& restore() { return restore_; }
   Takeover& takeover() { return takeover_; }
 
   // ---- CONFIG SET: takes over changed settings.
@@ -174,6 +176,7 @@ class Server final : public EventLoop::Host, private BlockedKeys::Host {
   std::unique_ptr<SaveControl> saves_;
   OperationLog log_{this};
   RdbTransfers transfers_{this};
+  RestoreTo restore_{this};
   Takeover takeover_{this};
   std::vector<std::unique_ptr<Listener>> listeners_;
   TurnScratch scratch_;

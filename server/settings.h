@@ -51,7 +51,8 @@ struct Settings {
   bool aof_load_truncated = true;
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
   bool appendonly = false;
-  int64_t appendfsync = 1;  // persistence::SyncPolicy: "everysec"
+  int64_t appendfsync = 1;                // persistence::SyncPolicy: "everysec"
+  int64_t appendonly_retain_seconds = 0;  // how old segments stay; 0: none beyond the last save
   bool stop_writes_on_bgsave_error = true;
   uint64_t maxmemory = 0;
   int64_t maxmemory_policy = 0;  // index into the choices of its row

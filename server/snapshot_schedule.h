@@ -1,6 +1,7 @@
 // Snapshots that come and go by themselves: those whose time (EX) has come, and the automatic ones
 // of main: `snapshot-auto SECONDS KEEP` takes one named auto:<unix-ms> every so often and keeps the
-// newest KEEP of them. After a restart the saved ones count.
+// newest KEEP of them. After a restart the saved ones count. Where appendonly-retain keeps history
+// and nothing else was said, one is taken 24 times in that time: RESTORE-TO begins with them.
 #pragma once
 
 #include "server/server_state.h"

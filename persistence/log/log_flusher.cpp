@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,8 +19,18 @@ namespace {
 constexpr uint64_t kSecondUs = 1'000'000;
 constexpr uint64_t kDropRetryUs = 5 * kSecondUs;
 constexpr int kPiecesMax = 64;
-// Segments come and go without allocating up to here (W6).
-constexpr size_t kSegmentsReserved = 4096;
+// Segments come and go without allocating up to here (W6): a save a minute, retained for three
+// weeks.
+constexpr size_t kSegmentsReserved = 32768;
+
+uint64_t NowMs() {
+  constexpr uint64_t kMsPerSecond = 1000;
+  constexpr uint64_t kNsPerMs = 1'000'000;
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * kMsPerSecond +
+         static_cast<uint64_t>(now.tv_nsec) / kNsPerMs;
+}
 
 // Overwriting written blocks syncs faster than appending: fdatasync has no size to record.
 constexpr uint64_t kZeroBytes = uint64_t{1} << 20;
@@ -100,6 +111,10 @@ void LogFlusher::DropThrough(uint64_t sequence) {
   drop_through_.store(std::max(sequence, drop_through_.load(std::memory_order_relaxed)),
                       std::memory_order_relaxed);
   Wake();
+}
+
+void LogFlusher::KeepSince(uint64_t unix_ms) {
+  if (keep_since_ms_.exchange(unix_ms, std::memory_order_relaxed) != unix_ms) Wake();
 }
 
 void LogFlusher::SyncThrough(uint64_t sequence) {
@@ -199,9 +214,12 @@ void LogFlusher::WriteBatch() {
   EncodeMark(Written(), Durable(), MarkFlags(), SegmentSeed(place_.store_id, current_.index), mark);
   uint64_t offset = current_.end;
   Cursor cursor = cursor_;
-  if (const LogFailure failure = WritePieces(mark, &offset, &cursor)) {
+  while (const LogFailure failure = WritePieces(mark, &offset, &cursor)) {
     if (!failure.MayPass()) return Fail(failure);
-    return NoSpace(failure);  // W5
+    if (!CutBack()) return;
+    if (!GiveUpOldest(failure)) return NoSpace(failure);  // W5
+    offset = current_.end;
+    cursor = cursor_;
   }
   AddBytes(static_cast<int64_t>(offset - current_.end));
   current_.end = offset;
@@ -268,12 +286,12 @@ bool LogFlusher::SwitchSegment() {
     AwaitChore();
     if (Failed()) return false;
   }
-  if (!prepared_) {
-    if (const LogFailure failure =
-            CreateSegment(place_, current_.index + 1, current_.index, nullptr, &prepared_)) {
-      failure.MayPass() ? NoSpace(failure) : Fail(failure);
-      return false;
-    }
+  while (!prepared_) {
+    const LogFailure failure =
+        CreateSegment(place_, current_.index + 1, current_.index, nullptr, &prepared_);
+    if (!failure || GiveUpOldest(failure)) continue;
+    failure.MayPass() ? NoSpace(failure) : Fail(failure);
+    return false;
   }
   CutZeros(&current_);
   if (Failed()) return false;
@@ -284,7 +302,8 @@ bool LogFlusher::SwitchSegment() {
   current_.end = current_.zeroed = kSegmentDataOffset;
   opening_synced_ = false;
   may_zero_ = true;
-  segments_.push_back({current_.index, Written(), 0});
+  segments_.back().ended_ms = NowMs();
+  segments_.push_back({current_.index, Written(), 0, 0});
   segment_count_.store(segments_.size(), std::memory_order_relaxed);
   AddBytes(kSegmentDataOffset);
   return true;
@@ -352,11 +371,15 @@ void LogFlusher::CutZeros(Segment* segment) {
   segment->zeroed = segment->end;
 }
 
-void LogFlusher::NoSpace(const LogFailure& failure) {
-  // Part of the batch may be there: back to the end of the last whole one.
+// Part of a batch may be there: back to the end of the last whole one.
+bool LogFlusher::CutBack() {
   current_.zeroed = UINT64_MAX;
   CutZeros(&current_);
-  if (Failed()) return;
+  return !Failed();
+}
+
+void LogFlusher::NoSpace(const LogFailure& failure) {
+  if (!CutBack()) return;
   retry_at_us_ = MonotonicUs() + retry_us_;
   may_zero_ = false;
   failure_.store(static_cast<uint64_t>(LogHealth::kNoSpace) << 62 |
@@ -408,9 +431,31 @@ int64_t LogFlusher::WaitUs(uint64_t now) const {
 
 // ---- chores
 
-bool LogFlusher::OldestMayGo() const {
+// No save needs it: it is there for its age only.
+bool LogFlusher::OldestIsRetained() const {
   return segments_.size() >= 2 &&
          segments_[1].continues <= drop_through_.load(std::memory_order_relaxed);
+}
+
+bool LogFlusher::OldestMayGo() const {
+  return OldestIsRetained() &&
+         segments_.front().ended_ms < keep_since_ms_.load(std::memory_order_relaxed);
+}
+
+// L4: a segment goes when the mark that says so is durable.
+bool LogFlusher::SecondMayVanish() const {
+  return !opening_synced_ && segments_[1].index + 1 >= current_.index;
+}
+
+// W5. True: there is one less.
+bool LogFlusher::GiveUpOldest(const LogFailure& failure) {
+  if (failure.error != ENOSPC && failure.error != EDQUOT) return false;
+  AwaitChore();
+  if (Failed() || !OldestIsRetained() || SecondMayVanish()) return false;
+  const size_t before = segments_.size();
+  Begin(Chore::Kind::kDrop);
+  AwaitChore();
+  return !Failed() && segments_.size() < before;
 }
 
 void LogFlusher::StartChores(uint64_t now) {
@@ -420,9 +465,7 @@ void LogFlusher::StartChores(uint64_t now) {
   const bool second_is_over = Policy() == SyncPolicy::kEverySecond && Durable() < Written() &&
                               now >= sync_begun_us_ + kSecondUs;
   const bool drops = OldestMayGo() && now >= drop_at_us_;
-  // L4: a segment goes when the mark that says so is durable.
-  const bool second_may_vanish =
-      drops && !opening_synced_ && segments_[1].index + 1 >= current_.index;
+  const bool second_may_vanish = drops && SecondMayVanish();
   if (second_is_over || before_.fd || second_may_vanish) {
     sync_begun_us_ = now;
     return Begin(Chore::Kind::kSync);

@@ -17,6 +17,7 @@
 //    nothing.
 // W5 No room: the file is cut back to the end of the last batch, the batch stays, and is tried
 //    again twice a second.
+//    What is only retained goes before that, the oldest first: history is worth less than writing.
 // W6 Neither thread allocates, logs or takes a lock.
 // W7 Start returns when both have begun their work: what the libraries do at a thread's beginning
 // may
@@ -49,6 +50,7 @@ struct FlusherStart {
     uint64_t index;
     uint64_t continues;
     uint64_t bytes;
+    uint64_t ended_ms;  // its records are no younger; of the current one: not known yet
   };
   std::vector<Segment> segments;  // oldest first, the current one included
   int event_fd = -1;
@@ -66,6 +68,7 @@ class LogFlusher {
   void Wake();
   void SetPolicy(SyncPolicy policy);
   void DropThrough(uint64_t sequence);
+  void KeepSince(uint64_t unix_ms);
   void SyncThrough(uint64_t sequence);  // soon, whatever the policy
   void ClearSignal() { signalled_.exchange(false, std::memory_order_acq_rel); }
   bool WaitProgress(uint32_t seen, int64_t timeout_us);
@@ -133,8 +136,12 @@ class LogFlusher {
   void CollectChore();
   void AwaitChore();
   void Synced(uint64_t sequence, uint64_t begun_us);
+  bool OldestIsRetained() const;
   bool OldestMayGo() const;
+  bool SecondMayVanish() const;
+  bool GiveUpOldest(const LogFailure& failure);
   void Fail(const LogFailure& failure);
+  bool CutBack();
   void NoSpace(const LogFailure& failure);
   void Recovered();
   void Signal();
@@ -175,6 +182,7 @@ class LogFlusher {
   std::atomic<uint32_t> asleep_{0};
   std::atomic<SyncPolicy> policy_;
   std::atomic<uint64_t> drop_through_{0};
+  std::atomic<uint64_t> keep_since_ms_{UINT64_MAX};
   std::atomic<uint64_t> sync_through_{0};
   std::atomic<bool> stop_{false};
 

@@ -36,10 +36,10 @@ Result<LogReader> LogReader::Open(const std::string& directory, const Id& store_
     return reader;
   }
 
-  // R3
+  // R3, from the end: before it there may be many that are only retained.
   size_t start = files.size();
   std::optional<Opening> first;
-  for (size_t i = 0; i < files.size(); ++i) {
+  for (size_t i = files.size(); i-- > 0 && start == files.size();) {
     VERSO_TRY(const auto opening, ReadOpening(files[i], store_id));
     if (i == 0) first = opening;
     if (opening && opening->continues <= after) {

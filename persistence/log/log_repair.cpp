@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "persistence/log/log_history.h"
+
 namespace verso::persistence {
 
 namespace {
@@ -134,6 +136,30 @@ Status RecoverTo(const std::string& directory, const Id& store_id, uint64_t sequ
   return SyncDirectory(path);
 }
 
+namespace {
+
+// What a start does not need: the segments before those that CheckLog has read, up to this record.
+Status CheckRetained(const std::string& directory, const Id& store_id, uint64_t through,
+                     std::string* report) {
+  VERSO_TRY(auto history, LogHistory::Open(directory, store_id, through));
+  LogRecord record;
+  while (true) {
+    VERSO_TRY(const LogHistory::Step step, history.Next(&record));
+    if (step == LogHistory::Step::kEnd) break;
+    if (step == LogHistory::Step::kGap && history.damaged()) {
+      *report += "; retained for RESTORE-TO: " + history.gap() + "; a start does not need them";
+      return Error{ErrorCode::kCorruption, history.gap()};
+    }
+  }
+  if (history.units() > 0) {
+    *report += "; retained for RESTORE-TO: records " + std::to_string(history.begins_behind() + 1) +
+               ".." + std::to_string(through);
+  }
+  return {};
+}
+
+}  // namespace
+
 Status CheckLog(const std::string& directory, const Id& store_id, uint64_t after,
                 std::string* report) {
   auto reader = LogReader::Open(directory, store_id, after);
@@ -161,7 +187,9 @@ Status CheckLog(const std::string& directory, const Id& store_id, uint64_t after
     *report += "; " + more.error().context;
     return std::move(more).error();
   }
-  return {};
+  if (reader->files().empty()) return {};
+  VERSO_TRY(const auto opening, ReadOpening(reader->files().front(), store_id));
+  return opening ? CheckRetained(directory, store_id, opening->continues, report) : Status();
 }
 
 }  // namespace verso::persistence

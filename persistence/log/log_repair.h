@@ -20,7 +20,8 @@ Status SetUnbasedAside(const std::string& directory, const Id& store_id, uint64_
 Status RecoverTo(const std::string& directory, const Id& store_id, uint64_t sequence);
 
 // --check: reads all of it. *report says what is intact, also when it fails (as LogReader does).
-// A torn tail is no failure; the report names it.
+// A torn tail is no failure; the report names it. Damage in segments that are only retained is
+// one, though a start does not need them.
 Status CheckLog(const std::string& directory, const Id& store_id, uint64_t after,
                 std::string* report);
 

@@ -12,7 +12,18 @@ namespace verso::persistence {
 
 namespace {
 
-constexpr size_t kWindowBytes = size_t{1} << 20;
+// A start looks at the opening mark of every segment, and of retained ones there may be thousands.
+constexpr size_t kOpeningWindowBytes = 8192;
+
+Result<SegmentFile> Describe(uint64_t index, std::string path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return OsError("stat " + path);
+  constexpr uint64_t kMsPerSecond = 1000;
+  constexpr uint64_t kNsPerMs = 1'000'000;
+  const uint64_t written_ms = static_cast<uint64_t>(info.st_mtim.tv_sec) * kMsPerSecond +
+                              static_cast<uint64_t>(info.st_mtim.tv_nsec) / kNsPerMs;
+  return SegmentFile{index, std::move(path), static_cast<uint64_t>(info.st_size), written_ms};
+}
 
 }  // namespace
 
@@ -24,9 +35,8 @@ Result<std::vector<SegmentFile>> ListSegments(const std::string& log_directory) 
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) {
     const auto index = ParseSegmentName(files->path().filename().string());
     if (!index) continue;
-    const uint64_t bytes = files->file_size(error);
-    if (error) break;
-    segments.push_back({*index, files->path().string(), bytes});
+    VERSO_TRY(SegmentFile file, Describe(*index, files->path().string()));
+    segments.push_back(std::move(file));
   }
   if (error) return Error{ErrorCode::kIo, "list " + log_directory + ": " + error.message()};
   std::sort(segments.begin(), segments.end(),
@@ -49,8 +59,10 @@ Result<std::optional<NewestFile>> ReadNewest(const std::string& log_directory, c
   return std::optional<NewestFile>(*newest);
 }
 
-Result<SegmentReader> SegmentReader::Open(const SegmentFile& file, const Id& store_id) {
+Result<SegmentReader> SegmentReader::Open(const SegmentFile& file, const Id& store_id,
+                                          size_t window) {
   SegmentReader reader;
+  reader.window_bytes_ = window;
   reader.path_ = file.path;
   reader.fd_ = OwnedFd(open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!reader.fd_) return OsError("open " + file.path);
@@ -88,7 +100,7 @@ Result<ByteView> SegmentReader::Read(uint64_t offset, size_t count) {
   if (offset < window_at_ || offset + count > window_end) {
     const uint64_t left = offset < bytes_ ? bytes_ - offset : 0;
     const auto wanted =
-        static_cast<size_t>(std::min<uint64_t>(std::max(count, kWindowBytes), left));
+        static_cast<size_t>(std::min<uint64_t>(std::max(count, window_bytes_), left));
     window_.resize(wanted);
     window_at_ = offset;
     size_t done = 0;
@@ -158,7 +170,7 @@ Result<bool> SegmentReader::OnlyZeros() {
 }
 
 Result<std::optional<Opening>> ReadOpening(const SegmentFile& file, const Id& store_id) {
-  VERSO_TRY(SegmentReader reader, SegmentReader::Open(file, store_id));
+  VERSO_TRY(SegmentReader reader, SegmentReader::Open(file, store_id, kOpeningWindowBytes));
   if (reader.header() != HeaderState::kGood) return std::optional<Opening>();
   RecordHeader header;
   ByteView payload;

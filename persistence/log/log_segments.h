@@ -14,6 +14,7 @@ struct SegmentFile {
   uint64_t index = 0;
   std::string path;
   uint64_t bytes = 0;
+  uint64_t written_ms = 0;  // when it was last written, Unix ms: no record in it is younger
 };
 
 inline std::string LogDirectory(const std::string& directory) {
@@ -42,8 +43,12 @@ enum class RecordState : uint8_t {
 // Reads one segment in large pieces; memory is bounded by the largest record.
 class SegmentReader {
  public:
-  // Reads the header. Fails: kIo; kIncompatible (a newer format, another store's).
-  static Result<SegmentReader> Open(const SegmentFile& file, const Id& store_id);
+  static constexpr size_t kWindowBytes = size_t{1} << 20;
+
+  // Reads the header. `window`: how much is read at once. Fails: kIo; kIncompatible (a newer
+  // format, another store's).
+  static Result<SegmentReader> Open(const SegmentFile& file, const Id& store_id,
+                                    size_t window = kWindowBytes);
 
   HeaderState header() const { return header_; }
   uint64_t follows() const { return follows_; }  // of a good header
@@ -67,6 +72,7 @@ class SegmentReader {
 
   std::string path_;
   OwnedFd fd_;
+  size_t window_bytes_ = kWindowBytes;
   uint64_t bytes_ = 0;
   uint32_t seed_ = 0;
   uint32_t flags_ = 0;

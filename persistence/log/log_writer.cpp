@@ -83,7 +83,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Open(const LogWriterOptions& given
       return Error{ErrorCode::kInvalidArgument,
                    file.path + ": nothing can follow it; it is to be set aside first"};
     }
-    start.segments.push_back({file.index, opening ? opening->continues : UINT64_MAX, file.bytes});
+    start.segments.push_back(
+        {file.index, opening ? opening->continues : UINT64_MAX, file.bytes, file.written_ms});
     start.index = std::max(start.index, file.index + 1);
   }
   // One without an opening mark has no records: it continues what the next one continues.
@@ -102,7 +103,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Open(const LogWriterOptions& given
                         &start.segment)) {
     return Error{failure.MayPass() ? ErrorCode::kNoSpace : ErrorCode::kIo, failure.Text()};
   }
-  start.segments.push_back({start.index, options.last_sequence, kSegmentDataOffset + kMarkBytes});
+  start.segments.push_back(
+      {start.index, options.last_sequence, kSegmentDataOffset + kMarkBytes, 0});
   start.chunk = writer->buffer_.first();
   start.event_fd = writer->event_fd_.get();
 

@@ -65,6 +65,9 @@ class LogWriter {
   // Segments all of whose records are at or below go, oldest first, in the background; never the
   // one being written.
   void DropThrough(uint64_t sequence) { flusher_->DropThrough(sequence); }
+  // Of those, the ones written at that time or later stay: history, for RESTORE-TO. It is given up
+  // when there is no room for what comes. At first: UINT64_MAX, none stay.
+  void KeepSince(uint64_t unix_ms) { flusher_->KeepSince(unix_ms); }
   void SetPolicy(SyncPolicy policy);
   SyncPolicy policy() const { return options_.policy; }
 
@@ -72,6 +75,7 @@ class LogWriter {
   std::string error() const;  // why, when it is not kGood
 
   uint64_t bytes_waiting() const { return buffer_.bytes() - flusher_->consumed(); }
+  uint64_t bytes_appended() const { return buffer_.bytes(); }  // by this writer
   uint64_t bytes_since_rotate() const { return buffer_.bytes() - rotated_at_; }
   uint64_t bytes_total() const { return flusher_->bytes_total(); }  // of all segments
   uint64_t segments() const { return flusher_->segments(); }

@@ -109,9 +109,8 @@ Outcome BranchCreate(Dispatcher& dispatcher, CommandContext& context) {
   if (!args.ok()) return context.Fail(args.error());
   if (!CheckFree(store, context, name)) return Outcome::kDone;
   if (from.data() != nullptr && !ReadRef(store, context, from, &ref)) return Outcome::kDone;
-  const auto most = static_cast<size_t>(state.settings.branch_max);
-  if (!session.internal && store.branches().size() >= most) {
-    return context.Fail("ERR branch limit reached (branch-max " + std::to_string(most) + ")");
+  if (!session.internal) {
+    if (const std::string full = BranchesFull(state); !full.empty()) return context.Fail(full);
   }
   if (!UseLine(store, context, line_id)) return Outcome::kDone;
   UnitScope unit = state.UnitOf(session);

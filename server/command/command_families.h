@@ -49,6 +49,7 @@ extern const CommandFamily kAboutCommands;            // cmd_about.cpp
 extern const CommandFamily kSyncCommands;             // cmd_sync.cpp
 extern const CommandFamily kSnapshotCommands;         // cmd_snapshot.cpp
 extern const CommandFamily kBranchCommands;           // cmd_branch.cpp
+extern const CommandFamily kRestoreToCommands;        // cmd_restore_to.cpp
 extern const CommandFamily kAsofCommands;             // cmd_asof.cpp
 extern const CommandFamily kTxnCommands;              // cmd_txn.cpp
 extern const CommandFamily kSlowlogCommands;          // cmd_slowlog.cpp

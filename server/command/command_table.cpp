@@ -35,9 +35,9 @@ CommandTable::CommandTable() {
         kStreamInfoCommands,  kTransactionCommands,   kConnectionCommands,
         kClientCommands,      kServerCommands,        kConfigCommands,
         kDebugCommands,       kAboutCommands,         kSyncCommands,
-        kSlowlogCommands,     kSnapshotCommands,      kBranchCommands,
-        kAsofCommands,        kTxnCommands,           kIntrospectCommands,
-        kSortCommands,        kDumpCommands}) {
+        kSlowlogCommands,     kRestoreToCommands,     kSnapshotCommands,
+        kBranchCommands,      kAsofCommands,          kTxnCommands,
+        kIntrospectCommands,  kSortCommands,          kDumpCommands}) {
     for (const CommandSpec& row : family) {
       CommandEntry& entry = entries_.emplace_back();
       entry.row = &row;

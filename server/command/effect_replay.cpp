@@ -20,6 +20,18 @@ Status EffectReplay::Apply(uint32_t line, int db, uint64_t time_ms,
 }
 
 Status EffectReplay::Apply(uint32_t line, int db, uint64_t time_ms, ByteView payload) {
+  VERSO_TRY_STATUS(Parse(payload));
+  return Run(line, db, time_ms);
+}
+
+Status EffectReplay::ApplyIn(storage::Line* line, int db, uint64_t time_ms, ByteView payload) {
+  VERSO_TRY_STATUS(Parse(payload));
+  unnamed_.line = line;
+  session_.branch = &unnamed_;
+  return RunHere(db, time_ms);
+}
+
+Status EffectReplay::Parse(ByteView payload) {
   requests_.clear();
   arguments_.clear();
   std::vector<size_t> ends;
@@ -45,7 +57,7 @@ Status EffectReplay::Apply(uint32_t line, int db, uint64_t time_ms, ByteView pay
     request.arguments = std::span<const ByteView>(arguments_).subspan(begin, end - begin);
     begin = end;
   }
-  return Run(line, db, time_ms);
+  return {};
 }
 
 bool EffectReplay::FindLine(uint32_t line) {
@@ -69,6 +81,10 @@ Status EffectReplay::Run(uint32_t line, int db, uint64_t time_ms) {
   if (!FindLine(line)) {
     return Error{ErrorCode::kCorruption, "there is no line " + std::to_string(line)};
   }
+  return RunHere(db, time_ms);
+}
+
+Status EffectReplay::RunHere(int db, uint64_t time_ms) {
   if (db < 0 || db >= state_.environment.databases) {
     return Error{ErrorCode::kCorruption, "there is no database " + std::to_string(db)};
   }

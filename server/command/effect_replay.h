@@ -40,12 +40,17 @@ class EffectReplay {
   // The commands as RESP arrays of bulk strings, one behind the other.
   Status Apply(uint32_t line, int db, uint64_t time_ms, ByteView payload);
 
+  // One command, in this line, whatever it is in: a part of a unit, where nobody looks yet.
+  Status ApplyIn(storage::Line* line, int db, uint64_t time_ms, ByteView payload);
+
   // What units had begun and none has ended goes (imports, merges): it was lost with the process
   // that did it.
   void Finish() { state_.store->DropUnnamed(); }
 
  private:
+  Status Parse(ByteView payload);
   Status Run(uint32_t line, int db, uint64_t time_ms);
+  Status RunHere(int db, uint64_t time_ms);
   bool FindLine(uint32_t line);
 
   Dispatcher& dispatcher_;

@@ -50,6 +50,12 @@ std::string SnapshotsFull(const ServerState& state) {
   return "ERR snapshot limit reached (snapshot-max " + std::to_string(most) + ")";
 }
 
+std::string BranchesFull(const ServerState& state) {
+  const auto most = static_cast<size_t>(state.settings.branch_max);
+  if (state.store->branches().size() < most) return {};
+  return "ERR branch limit reached (branch-max " + std::to_string(most) + ")";
+}
+
 bool CheckFree(const storage::Store& store, CommandContext& context, ByteView name) {
   const std::string error = IsVersionName(name) ? NameTaken(store, name) : "ERR invalid name";
   if (!error.empty()) context.reply().Error(error);

@@ -30,9 +30,10 @@ bool ReadRef(storage::Store& store, CommandContext& context, ByteView name, Vers
 // The version that a ref names now, held; its line is `*line`.
 storage::PinHandle HoldRef(storage::Store& store, const VersionRef& ref, uint64_t now_ms,
                            storage::Line** line);
-// Why nothing new can have that name, or no snapshot be added: an error; empty: it can.
+// Why nothing new can have that name, or no snapshot, no branch be added: an error; empty: it can.
 std::string NameTaken(const storage::Store& store, ByteView name);
 std::string SnapshotsFull(const ServerState& state);
+std::string BranchesFull(const ServerState& state);
 // Is the name good for something new? False: the error has been replied.
 bool CheckFree(const storage::Store& store, CommandContext& context, ByteView name);
 

@@ -39,6 +39,15 @@ Branch& Branches::Add(ByteView name, Line& from, Epoch epoch, ByteView parent, u
   return branch;
 }
 
+Branch& Branches::TakeUnnamed(ByteView name, Line* line, ByteView parent, uint64_t now_ms) {
+  Branch& branch = Emplace(name);
+  branch.line = line;
+  branch.parent = parent;
+  branch.fork_version = line->fork();
+  branch.created_ms = now_ms;
+  return branch;
+}
+
 void Branches::Drop(Branch* branch) {
   VERSO_CHECK(branch != main_);
   Line* const line = branch->line;

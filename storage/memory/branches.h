@@ -44,6 +44,8 @@ class Branches {
 
   // A branch that begins with a version somebody holds. The name must be free.
   Branch& Add(ByteView name, Line& from, Epoch epoch, ByteView parent, uint64_t now_ms);
+  // A line that has no name gets one.
+  Branch& TakeUnnamed(ByteView name, Line* line, ByteView parent, uint64_t now_ms);
   // Requires: not main, and nobody works in it.
   void Drop(Branch* branch);
   // Requires: not main; the name is free. Children know their parent by the new name.
