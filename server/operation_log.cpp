@@ -148,9 +148,13 @@ void OperationLog::EndTurn() {
 void OperationLog::Retain() {
   const ServerState& state = server_->state();
   retain_looked_ms_ = state.now_ms;
-  const auto retain_ms = static_cast<uint64_t>(state.settings.appendonly_retain_seconds) * 1000;
-  uint64_t since_ms =
-      retain_ms == 0 ? UINT64_MAX : state.now_ms - std::min(state.now_ms, retain_ms);
+  const Settings& settings = state.settings;
+  uint64_t since_ms = UINT64_MAX;
+  if (settings.appendonly_retain_seconds != 0) {
+    // The snapshot that a state of that time is made from lies a step before it.
+    const int64_t seconds = settings.appendonly_retain_seconds + HistoryStep(settings) + 1;
+    since_ms = state.now_ms - std::min(state.now_ms, static_cast<uint64_t>(seconds) * 1000);
+  }
   if (held_) since_ms = 0;
   writer_->KeepSince(since_ms);
 }

@@ -551,11 +551,13 @@ Status Server::ApplySettings(const Settings& changed) {
       return on;
     }
     ScheduleSave();
+    snapshot_schedule_.HistoryBegins();
   } else if (!changed.appendonly && log_.on()) {
     log_.SwitchOff();
   }
   state_.ApplySettings();
   snapshot_schedule_.Reset();
+  if (before.appendonly_retain_seconds == 0) snapshot_schedule_.HistoryBegins();
   SetLogLevel(static_cast<LogLevel>(changed.loglevel));
   return RaiseDescriptorLimit();
 }

@@ -91,7 +91,8 @@ void Server::Serve(bool imported) {
 void Server::EndLoading() {
   first_save_ = false;
   state_.loading = false;
-  snapshot_schedule_.Run(state_);  // what RESTORE-TO begins with, before the first write
+  snapshot_schedule_.HistoryBegins();
+  snapshot_schedule_.Run(state_);  // before the first write
   LogNotice("DB loaded in {} ms", clock_->NowMs() - started_ms_);
 }
 
