@@ -450,6 +450,7 @@ bool LogFlusher::SecondMayVanish() const {
 // W5. True: there is one less.
 bool LogFlusher::GiveUpOldest(const LogFailure& failure) {
   if (failure.error != ENOSPC && failure.error != EDQUOT) return false;
+  if (!OldestIsRetained()) return false;  // whoever waits learns it at once
   AwaitChore();
   if (Failed() || !OldestIsRetained() || SecondMayVanish()) return false;
   const size_t before = segments_.size();
