@@ -48,6 +48,9 @@ struct DeadBucket {
   Ref chunks;       // newest chunk of the chain
   uint64_t pages = 0;
   uint64_t bytes = 0;  // RunBytes of the pages
+  // In the newest chunk, 0: not known. Asking the chunk costs a wait for memory that nobody has
+  // touched for a while; writing to it does not. Not stored.
+  uint32_t newest_count = 0;
 };
 
 // Buckets of one pin, ascending by `first`. Entries an ancestor line owns (birth <= fork) have

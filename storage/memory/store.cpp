@@ -373,10 +373,12 @@ void Store::AppendEntry(DeadBucket* bucket, const Ref& entry) {
   size_t bytes = kDeadChunkSmall;
   if (bucket->chunks) {
     char* page = meta_->Writable(&bucket->chunks);
-    const uint32_t count = LoadLe<uint32_t>(page + 16);
+    uint32_t count = bucket->newest_count;
+    if (count == 0) count = LoadLe<uint32_t>(page + 16);
     if (count < DeadChunkCapacity(bucket->chunks.size())) {
       StoreLe<Ref>(page + kDeadChunkHeader + count * sizeof(Ref), entry);
       StoreLe<uint32_t>(page + 16, count + 1);
+      bucket->newest_count = count + 1;
       return;
     }
     bytes = kDeadChunkLarge;
@@ -388,6 +390,7 @@ void Store::AppendEntry(DeadBucket* bucket, const Ref& entry) {
   StoreLe<uint32_t>(page + 16, 1);
   StoreLe<Ref>(page + kDeadChunkHeader, entry);
   bucket->chunks = chunk;
+  bucket->newest_count = 1;
 }
 
 void Store::FreePage(const Ref& ref) {
