@@ -1,5 +1,6 @@
 #include "server/eviction.h"
 
+#include "server/command/error_reply.h"
 #include "server/server_state.h"
 #include "storage/base/monotonic_time.h"
 #include "storage/memory/branches.h"
@@ -114,7 +115,7 @@ bool Eviction::EvictOne() {
 }
 
 std::string Eviction::Refusal() const {
-  std::string text = "OOM command not allowed when used memory > 'maxmemory'.";
+  std::string text(error::kOom);
   const storage::Store& store = *state_->store;
   const uint64_t pinned = store.bytes_pinned();
   // Only if dropping would help.

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "persistence/shared_memory.h"
+#include "storage/base/clock.h"
 #include "storage/base/monotonic_time.h"
 
 namespace verso::persistence {
@@ -22,15 +22,6 @@ constexpr int kPiecesMax = 64;
 // Segments come and go without allocating up to here (W6): a save a minute, retained for three
 // weeks.
 constexpr size_t kSegmentsReserved = 32768;
-
-uint64_t NowMs() {
-  constexpr uint64_t kMsPerSecond = 1000;
-  constexpr uint64_t kNsPerMs = 1'000'000;
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * kMsPerSecond +
-         static_cast<uint64_t>(now.tv_nsec) / kNsPerMs;
-}
 
 // Overwriting written blocks syncs faster than appending: fdatasync has no size to record.
 constexpr uint64_t kZeroBytes = uint64_t{1} << 20;
@@ -302,7 +293,7 @@ bool LogFlusher::SwitchSegment() {
   current_.end = current_.zeroed = kSegmentDataOffset;
   opening_synced_ = false;
   may_zero_ = true;
-  segments_.back().ended_ms = NowMs();
+  segments_.back().ended_ms = SystemClock().NowMs();
   segments_.push_back({current_.index, Written(), 0, 0});
   segment_count_.store(segments_.size(), std::memory_order_relaxed);
   AddBytes(kSegmentDataOffset);

@@ -17,11 +17,11 @@
 //    nothing.
 // W5 No room: the file is cut back to the end of the last batch, the batch stays, and is tried
 //    again twice a second.
-//    What is only retained goes before that, the oldest first: history is worth less than writing.
+//    What is only retained goes before that, the oldest first: history is worth less than
+//    writing.
 // W6 Neither thread allocates, logs or takes a lock.
 // W7 Start returns when both have begun their work: what the libraries do at a thread's beginning
-// may
-//    take locks, and a child forked meanwhile (a save) would wait for them for ever.
+//    may take locks, and a child forked meanwhile (a save) would wait for them for ever.
 #pragma once
 
 #include <atomic>

@@ -228,8 +228,15 @@ Outcome ObjectEncoding(const ReadView& view, CommandContext& context) {
   return Outcome::kDone;
 }
 
+// The access clock of a key that is there.
+std::optional<uint16_t> PeekClock(const ReadView& view, CommandContext& context) {
+  const Key key = context.KeyAt(view, 2);
+  if (!Peek(view, context, key).has_value()) return std::nullopt;
+  return view.ClockOf(key);
+}
+
 Outcome ObjectFreq(const ReadView& view, CommandContext& context) {
-  const std::optional<uint16_t> clock = view.ClockOf(context.KeyAt(view, 2));
+  const std::optional<uint16_t> clock = PeekClock(view, context);
   const storage::AccessRule& rule = view.access();
   if (!clock.has_value()) {
     context.reply().Null();
@@ -242,7 +249,7 @@ Outcome ObjectFreq(const ReadView& view, CommandContext& context) {
 }
 
 Outcome ObjectIdletime(const ReadView& view, CommandContext& context) {
-  const std::optional<uint16_t> clock = view.ClockOf(context.KeyAt(view, 2));
+  const std::optional<uint16_t> clock = PeekClock(view, context);
   const storage::AccessRule& rule = view.access();
   if (!clock.has_value()) {
     context.reply().Null();

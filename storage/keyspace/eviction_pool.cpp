@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 
+#include "storage/base/random.h"
 #include "storage/index/counted_btree.h"
 #include "storage/index/hash_trie.h"
 #include "storage/memory/store.h"
@@ -16,10 +17,6 @@ namespace {
 constexpr size_t kPoolMax = 16;
 // Leaves may hold nothing that may go; some tries later there is nothing.
 constexpr int kTries = 16;
-
-uint64_t NextRandom(uint64_t random) {
-  return random * 6364136223846793005u + 1442695040888963407u;
-}
 
 uint64_t Below(uint64_t random, uint64_t bound) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(random) * bound >> 64);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "storage/base/random.h"
 #include "storage/index/counted_btree.h"
 #include "storage/index/hash_trie.h"
 #include "storage/keyspace/keyspace.h"
@@ -113,7 +114,7 @@ std::optional<std::string> ReadView::RandomKey(uint64_t random) const {
   for (int i = 0; i < 64; ++i) {
     const std::optional<TrieEntry> entry = keys.Random(random);
     if (entry && !Expired(entry->value.deadline_ms)) return entry->KeyCopy(*arena_);
-    random = random * 6364136223846793005u + 1442695040888963407u;
+    random = NextRandom(random);
   }
   // Nearly everything has expired: the first live one from a random place on.
   std::optional<std::string> found;

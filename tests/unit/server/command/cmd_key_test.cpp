@@ -257,7 +257,12 @@ TEST_CASE("object", "[command]") {
   CHECK(run("OBJECT", "FREQ", "short").substr(0, 28) == "-ERR An LFU maxmemory policy");
   CHECK(run("OBJECT", "FREQ", "none") == kNull);
   run.now_ms += 5000;
+  const uint64_t hits = run.state().environment.keyspace_hits;
+  const uint64_t misses = run.state().environment.keyspace_misses;
   CHECK(run("OBJECT", "IDLETIME", "short") == ":5\r\n");
+  CHECK(run("OBJECT", "IDLETIME", "none") == kNull);
+  CHECK(run.state().environment.keyspace_hits == hits + 1);
+  CHECK(run.state().environment.keyspace_misses == misses + 1);
   run("TTL", "short");
   CHECK(run("OBJECT", "IDLETIME", "short") == ":5\r\n");
   run("TOUCH", "short");
